@@ -1,0 +1,97 @@
+"""Reliability: how often the model is right where it says that it is, and how many rows stand behind each point."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+
+from ..html import Markup, join
+from ..theme import BAR, MUTED, PAPER
+from .frame import Frame, count_axis, data
+
+_TENTHS = [0, 0.2, 0.4, 0.6, 0.8, 1]
+_UNIT = alt.Scale(domain=[0, 1], nice=False)
+
+
+@dataclass(frozen=True)
+class Bin:
+    """One bin of confidence with at least one row."""
+
+    low: float
+    high: float
+    n: int
+    confidence: float
+    frequency: float
+    frequency_low: float
+    frequency_high: float
+    tip: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """How the points of one model look."""
+
+    colour: str
+    shape: str
+
+
+def reliability(bins: Sequence[Bin], model: Model, confidence: str, frequency: str, label: str) -> Markup:
+    """The diagram over the counts, on one axis of confidence. The two names are the titles of the axes."""
+    rows = data(
+        {
+            "confidence": b.confidence,
+            "frequency": b.frequency,
+            "low": b.frequency_low,
+            "high": b.frequency_high,
+            "from": b.low,
+            "to": b.high,
+            "n": b.n,
+            "tip": b.tip,
+        }
+        for b in bins
+    )
+    return join(_diagram(rows, model, frequency, label), _counts(rows, max(b.n for b in bins), confidence, label))
+
+
+def _diagram(rows: alt.Data, model: Model, frequency: str, label: str) -> Markup:
+    frame = Frame(height=316, top=10, bottom=8)
+    x = alt.X("confidence:Q", scale=_UNIT, axis=alt.Axis(title=None, labels=False, ticks=False, values=_TENTHS))
+    y = alt.Y("frequency:Q", scale=_UNIT, axis=frame.y_axis(frequency, values=_TENTHS, format=".1f"))
+    ends = data([{"confidence": 0, "frequency": 0}, {"confidence": 1, "frequency": 1}])
+    diagonal = alt.Chart(ends).mark_line(stroke=MUTED, strokeWidth=1, strokeDash=[4, 3], aria=False).encode(x=x, y=y)
+    bars = alt.Chart(rows).mark_rule(stroke=model.colour, strokeWidth=2, aria=False)
+    caps = alt.Chart(rows).mark_tick(orient="horizontal", fill=model.colour, size=9, thickness=1.5, aria=False)
+    points = alt.Chart(rows).mark_point(
+        shape=model.shape, size=52, fill=model.colour, stroke=PAPER, strokeWidth=1, opacity=1
+    )
+    return frame.draw(
+        label,
+        diagonal,
+        bars.encode(x=x, y=alt.Y("low:Q", scale=_UNIT), y2="high:Q"),
+        caps.encode(x=x, y=alt.Y("low:Q", scale=_UNIT)),
+        caps.encode(x=x, y=alt.Y("high:Q", scale=_UNIT)),
+        points.encode(x=x, y=y, description=alt.Description("tip:N")),
+    )
+
+
+def _counts(rows: alt.Data, most: int, confidence: str, label: str) -> Markup:
+    frame = Frame(height=116, top=6, bottom=42)
+    scale, ticks = count_axis(most)
+    # Every power of ten of a million rows would overlap in so low a plot.
+    shown: list[Any] = ticks if len(ticks) < 5 else ticks[::2]
+    x_axis = frame.x_axis(confidence, values=_TENTHS, format=".1f", grid=False)
+    y_axis = frame.y_axis("rows (log)", values=shown, format="~s")
+    bars = alt.Chart(rows).mark_rect(fill=BAR, stroke=PAPER, strokeWidth=1)
+    return frame.draw(
+        f"Rows in each bin. {label}",
+        bars.encode(
+            x=alt.X("from:Q", scale=_UNIT, axis=x_axis),
+            x2="to:Q",
+            y=alt.Y("n:Q", scale=scale, axis=y_axis),
+            y2=alt.datum(0),
+            description=alt.Description("tip:N"),
+        ),
+    )

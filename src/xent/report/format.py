@@ -1,0 +1,167 @@
+"""Numbers and names as a reader sees them.
+
+An interval sets the precision: two significant digits of its half-width, and the estimate with the same decimals.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from dataclasses import dataclass
+
+from .node import Interval
+
+_MAX_DECIMALS = 6  # beyond it a number is written in powers of ten
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+# Marks that reorder or hide the text around them, so that a name could pass for another one.
+_DECEIVING = frozenset("\u061c\u200b\u200e\u200f\u2028\u2029\u2060\ufeff") | frozenset(
+    chr(c) for c in (*range(0x202A, 0x202F), *range(0x2066, 0x206A), *range(0xFFF9, 0xFFFC))
+)
+
+
+def visible(text: str) -> str:
+    r"""Text with each control, direction, surrogate or not-a-character code point written out, as \x01 or \u202e.
+
+    >>> visible("a\u202eb")
+    'a\\u202eb'
+    """
+    return "".join(_escape(c) if _hidden(c) else c for c in text)
+
+
+def _hidden(c: str) -> bool:
+    return c in _DECEIVING or unicodedata.category(c) in {"Cc", "Cs"} or ord(c) & 0xFFFE == 0xFFFE
+
+
+def _escape(c: str) -> str:
+    code = ord(c)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def shorten(text: str, width: int) -> str:
+    """The text in at most ``width`` columns (a wide East Asian letter takes two), its middle replaced by …."""
+    text = visible(text)
+    if _columns(text) <= width:
+        return text
+    head, tail = "", ""
+    letters = list(text)
+    while True:
+        grown_head = head + letters[len(head)]
+        if _columns(grown_head) + _columns(tail) + 1 > width:
+            break
+        head = grown_head
+        grown_tail = letters[-1 - len(tail)] + tail
+        if _columns(head) + _columns(grown_tail) + 1 > width:
+            break
+        tail = grown_tail
+    return f"{head}…{tail}"
+
+
+def _columns(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def fixed(x: float, decimals: int) -> str:
+    """A number with so many decimals, thousands apart, a true minus sign; ∞ and – for infinite and undefined."""
+    if math.isnan(x):
+        return "–"
+    if math.isinf(x):
+        return "∞" if x > 0 else "−∞"
+    text = f"{x:,.{decimals}f}"
+    if float(text.replace(",", "")) == 0:
+        text = text.lstrip("-")
+    return text.replace("-", "−")
+
+
+def significant(x: float, digits: int = 3) -> str:
+    """A number with so many significant digits; in powers of ten below 0.0001 and from a million on.
+
+    >>> significant(0.012345), significant(1.2e-7, 2)
+    ('0.0123', '1.2 × 10⁻⁷')
+    """
+    if not math.isfinite(x) or x == 0:
+        return fixed(x, 0)
+    mantissa, exponent_text = f"{x:.{digits - 1}e}".split("e")
+    exponent = int(exponent_text)
+    if -4 <= exponent < 6:
+        return fixed(x, max(0, digits - 1 - exponent))
+    return f"{mantissa} × 10{str(exponent).translate(_SUPERSCRIPT)}".replace("-", "−")
+
+
+def percent(x: float) -> str:
+    """A share with three significant digits of a hundred, at most two decimals."""
+    if not math.isfinite(x):
+        return fixed(x, 0)
+    size = abs(x) * 100
+    return fixed(x * 100, 0 if size >= 99.95 else 1 if size >= 9.995 else 2) + "%"
+
+
+def count(n: int) -> str:
+    return f"{n:,}"
+
+
+def compact(n: int) -> str:
+    """A count in at most four characters, for a cell of the confusion matrix."""
+    for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        # 999,500 is 1.0M, not 1000k.
+        if n >= size * 0.9995 and n >= 1000:
+            scaled = n / size
+            return f"{scaled:.1f}{unit}" if scaled < 9.95 else f"{scaled:.0f}{unit}"
+    return str(n)
+
+
+def rows(n: int) -> str:
+    return f"{count(n)} row" if n == 1 else f"{count(n)} rows"
+
+
+def p_value(p: float) -> str:
+    if math.isnan(p):
+        return "p not defined"
+    return "p < 0.0001" if p < 1e-4 else f"p = {significant(p, 2)}"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An interval in words; ``low`` and ``high`` are empty where they are not known."""
+
+    value: str
+    low: str
+    high: str
+
+    @property
+    def span(self) -> str:
+        """“0.176 to 0.190”, or nothing."""
+        return f"{self.low} to {self.high}" if self.low else ""
+
+    @property
+    def whole(self) -> str:
+        return f"{self.value} ({self.span})" if self.low else self.value
+
+
+def interval(x: Interval) -> Shown:
+    """An interval with the decimals that its width supports."""
+    if math.isnan(x.low) or math.isnan(x.high):
+        return Shown(significant(x.value, 4), "", "")
+    decimals = _decimals(x)
+    if decimals is None:
+        return Shown(significant(x.value), significant(x.low), significant(x.high))
+    return Shown(fixed(x.value, decimals), fixed(x.low, decimals), fixed(x.high, decimals))
+
+
+def percent_interval(x: Interval) -> Shown:
+    """The interval of a share, in percent."""
+    if math.isnan(x.low) or math.isnan(x.high):
+        return Shown(percent(x.value), "", "")
+    scaled = Interval(x.value * 100, x.low * 100, x.high * 100)
+    decimals = min(_decimals(scaled) or 0, 4)
+    value, low, high = (fixed(v, decimals) + "%" for v in (scaled.value, scaled.low, scaled.high))
+    return Shown(value, low, high)
+
+
+def _decimals(x: Interval) -> int | None:
+    half = (x.high - x.low) / 2
+    if not math.isfinite(half) or half <= 0:
+        return None
+    decimals = 1 - math.floor(math.log10(half))
+    return None if decimals > _MAX_DECIMALS else max(0, decimals)

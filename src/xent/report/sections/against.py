@@ -1,0 +1,117 @@
+"""A against B: the difference with its interval, both models side by side, and the differences of the rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from ..charts.difference import difference
+from ..charts.histogram import Marked, histogram
+from ..figure import figure, note, pair, section
+from ..format import count, interval, p_value, percent_interval, rows, significant
+from ..html import Markup
+from ..node import Interval, Node
+from ..table import table
+from .bins import bin_rows, bin_tips
+
+_MEASURES: tuple[tuple[str, tuple[str, ...], bool], ...] = (
+    ("Cross-entropy (nats)", ("loss", "nats"), False),
+    ("Cross-entropy (bits)", ("loss", "bits"), False),
+    ("Perplexity", ("perplexity",), False),
+    ("Bits per byte", ("bits_per_byte",), False),
+    ("Error", ("error",), True),
+    ("Mean entropy (nats)", ("entropy",), False),
+    ("Loss − entropy (nats)", ("confidence",), False),
+    ("Brier score", ("brier",), False),
+)
+
+
+def against(result: Node) -> Markup | None:
+    """The whole comparison, or None where there is no B."""
+    if not result.has("comparison"):
+        return None
+    node = result.node("comparison")
+    return section(
+        "A against B",
+        pair(*[f for f in (_difference(node), _histogram(node)) if f is not None]),
+        _side_by_side(result, node.node("summary")),
+        _error(node),
+    )
+
+
+def _difference(node: Node) -> Markup:
+    raw = node.node("difference")
+    x = node.interval("difference")
+    shown = interval(x)
+    p = p_value(raw.number("p_value"))
+    span = f" (95% interval {shown.span}; {p})" if shown.span else f" ({p})"
+    sentence = f"A loses {shown.value} nats a row more than B on average{span}, over {rows(node.count('rows'))}."
+    if x.value < 0:
+        less = interval(Interval(-x.value, -x.high, -x.low))
+        span = f" (95% interval {less.span}; {p})" if less.span else f" ({p})"
+        sentence = f"A loses {less.value} nats a row less than B on average{span}, over {rows(node.count('rows'))}."
+    if raw.has("floor"):
+        sentence += f" Both are floored at a probability of {significant(raw.number('floor'))}, since a loss was infinite."
+    numbers = table(
+        "Mean difference of the losses, A − B",
+        ("", "nats a row", "from", "to", "p"),
+        [("A − B", shown.value, shown.low or "–", shown.high or "–", significant(raw.number("p_value"), 2))],
+    )
+    title = "Mean difference in loss"
+    if not math.isfinite(x.value):
+        return note(f"{title}: {shown.value} nats a row, which no chart can show.")
+    tip = f"A − B: {shown.whole} nats a row"
+    return figure(title, sentence, lambda label: difference(x, tip, label), numbers)
+
+
+def _histogram(node: Node) -> Markup | None:
+    if not node.has("histogram"):
+        return None
+    inner = node.node("histogram")
+    edges, counts = inner.numbers("edges"), inner.counts("counts")
+    if not counts:
+        return None
+    below = sum(n for n, high in zip(counts, edges[1:], strict=True) if high <= 0)
+    above = sum(n for n, low in zip(counts, edges[:-1], strict=True) if low >= 0)
+    sentence = (
+        f"In the bins below zero, where A loses less, are {rows(below)}; in those above it, {rows(above)};"
+        f" the differences lie between {significant(edges[0])} and {significant(edges[-1])} nats."
+    )
+    marked = [Marked(0.0, "no difference")]
+    draw: Callable[[str], Markup] = lambda label: histogram(  # noqa: E731
+        edges, counts, bin_tips(edges, counts), marked, "loss of A − loss of B (nats)", label
+    )
+    numbers = table("Differences of the rows, A − B, in nats", ("from", "to", "rows"), bin_rows(edges, counts), text=())
+    return figure("Row by row", sentence, draw, numbers)
+
+
+def _side_by_side(result: Node, summary: Node) -> Markup:
+    lines: list[tuple[str, str, str]] = []
+    for label, path, share in _MEASURES:
+        a, b = (_measure(model, path, share) for model in (result, summary))
+        if a != "–" or b != "–":
+            lines.append((label, a, b))
+    for label, field in (("Calibration error, squared", "squared"), ("Expected calibration error (ECE)", "ece")):
+        if result.has("calibration") and summary.has("calibration"):
+            a, b = (significant(m.node("calibration").node(field).number("value"), 2) for m in (result, summary))
+            lines.append((label, a, b))
+    return table("Both models on the same rows, with 95% intervals", ("", "A", "B"), lines)
+
+
+def _measure(model: Node, path: tuple[str, ...], share: bool) -> str:
+    for step in path[:-1]:
+        model = model.node(step)
+    if not model.has(path[-1]):
+        return "–"
+    x = model.interval(path[-1])
+    return (percent_interval(x) if share else interval(x)).whole
+
+
+def _error(node: Node) -> Markup | None:
+    if not node.has("error"):
+        return None
+    error = node.node("error")
+    return note(
+        f"Only A is wrong on {rows(error.count('only_a_wrong'))}, only B on {count(error.count('only_b_wrong'))}"
+        f" (McNemar’s exact test: {p_value(error.number('p_value'))})."
+    )
