@@ -1,1 +1,56 @@
+"""Cross-entropy, done once: H(P, Q) = −Σ P log Q.
+
+P, the truth, is ``Labels``, ``Distribution`` or ``Indicators``; Q, the prediction, is ``Logits``, ``LogProbabilities``,
+``Probabilities`` or ``Projection``. ``cross_entropy(P, Q)`` works for every pair, on NumPy and PyTorch, in nats.
+"""
+
+from xent.core.penalties import Penalty, ZLoss
+from xent.core.predictions import Logits, LogProbabilities, Probabilities, Projection
+from xent.core.shaping import Focal, Shaping
+from xent.core.targets import Distribution, Indicators, Labels
+from xent.errors import XentError
+from xent.functional import (
+    bits,
+    classification_error,
+    cross_entropy,
+    entropy,
+    explain,
+    hinge,
+    js_divergence,
+    kl_divergence,
+    mutual_information,
+    perplexity,
+    self_information,
+    squared_error,
+    value_and_grad,
+)
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "Distribution",
+    "Focal",
+    "Indicators",
+    "Labels",
+    "LogProbabilities",
+    "Logits",
+    "Penalty",
+    "Probabilities",
+    "Projection",
+    "Shaping",
+    "XentError",
+    "ZLoss",
+    "bits",
+    "classification_error",
+    "cross_entropy",
+    "entropy",
+    "explain",
+    "hinge",
+    "js_divergence",
+    "kl_divergence",
+    "mutual_information",
+    "perplexity",
+    "self_information",
+    "squared_error",
+    "value_and_grad",
+]

@@ -1,0 +1,18 @@
+"""Finds the backend of an array; never imports a framework that the user has not."""
+
+from __future__ import annotations
+
+from xent.backends.numpy import backend as _numpy
+from xent.backends.protocol import Backend
+from xent.core.arrays import Array, library
+
+__all__ = ["Backend", "find"]
+
+
+def find(x: Array) -> Backend:
+    """The backend of an array that ``as_array`` let in."""
+    if library(x) == "torch":
+        from xent.backends.torch import backend
+
+        return backend
+    return _numpy

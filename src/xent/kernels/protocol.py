@@ -104,15 +104,11 @@ class Kernel(Protocol):
         """Why this kernel cannot do the task, or None where it can."""
         ...
 
-    def row_statistics(
-        self, q: Array, target: Target | None, link: Link, want: frozenset[Statistic]
-    ) -> RowStatistics:
+    def row_statistics(self, q: Array, target: Target | None, link: Link, want: frozenset[Statistic]) -> RowStatistics:
         """Statistics of each row of q (…, K); target may be None where only q's own are wanted."""
         ...
 
-    def row_gradient(
-        self, q: Array, target: Target | None, link: Link, coefficients: RowCoefficients
-    ) -> Array:
+    def row_gradient(self, q: Array, target: Target | None, link: Link, coefficients: RowCoefficients) -> Array:
         """The gradient with respect to q, in q's dtype, from one a, b and h for each row."""
         ...
 

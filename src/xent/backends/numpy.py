@@ -1,0 +1,43 @@
+"""NumPy: nothing differentiates, so a backend is the kernel itself."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+import numpy as np
+
+from xent.core.algebra import plain
+from xent.core.arrays import Array
+from xent.core.shaping import Shaping
+from xent.kernels.composed import surprisals
+from xent.kernels.protocol import Kernel, Link, Statistic, Target
+
+
+class NumpyBackend:
+    """See ``xent.backends.protocol``."""
+
+    name = "numpy"
+
+    def reads(self, x: Array) -> bool:
+        return True
+
+    def quiet(self) -> AbstractContextManager[object]:
+        return np.errstate(all="ignore")
+
+    def rows(
+        self, kernel: Kernel, q: Array, target: Target | None, link: Link, want: frozenset[Statistic]
+    ) -> dict[str, Array]:
+        found = kernel.row_statistics(q, target, link, want)
+        return {name: getattr(found, name) for name in want}
+
+    def elements(self, kernel: Kernel, q: Array, link: Link) -> tuple[Array, Array]:
+        return kernel.element_statistics(q, link)
+
+    def surprisals(self, q: Array, link: Link) -> Array:
+        return surprisals(q, link)
+
+    def apply(self, shaping: Shaping, loss: Array) -> Array:
+        return plain(shaping, loss)
+
+
+backend = NumpyBackend()

@@ -1,0 +1,42 @@
+"""What a backend is: a kernel made differentiable in one framework, and nothing more."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from xent.core.arrays import Array
+from xent.core.shaping import Shaping
+from xent.kernels.protocol import Kernel, Link, Statistic, Target
+
+
+class Backend(Protocol):
+    """All results can be differentiated by the framework's own means, where it has any."""
+
+    name: str
+
+    def reads(self, x: Array) -> bool:
+        """Whether the data of x may be looked at: not under a compiler, not on an accelerator."""
+        ...
+
+    def quiet(self) -> AbstractContextManager[object]:
+        """A context in which arithmetic at the edges (log 0, ∞ − ∞) does not warn."""
+        ...
+
+    def rows(
+        self, kernel: Kernel, q: Array, target: Target | None, link: Link, want: frozenset[Statistic]
+    ) -> dict[str, Array]:
+        """The row statistics by name; differentiable in q and in a soft target."""
+        ...
+
+    def elements(self, kernel: Kernel, q: Array, link: Link) -> tuple[Array, Array]:
+        """(−log q, −log(1 − q)) of each element; differentiable in q."""
+        ...
+
+    def surprisals(self, q: Array, link: Link) -> Array:
+        """−log q of each class (…, K); differentiable in q."""
+        ...
+
+    def apply(self, shaping: Shaping, loss: Array) -> Array:
+        """φ(ℓ) with the derivative that the shaping states."""
+        ...

@@ -1,0 +1,91 @@
+"""What the core needs to know of an array, whatever framework it comes from."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import array_api_compat
+import numpy as np
+
+from xent.errors import BackendError, DtypeError, ShapeError
+
+Array: TypeAlias = Any
+
+HALF = frozenset({"float16", "bfloat16"})
+FLOATING = HALF | {"float32", "float64"}
+SIGNED = frozenset({"int8", "int16", "int32", "int64"})
+INTEGERS = SIGNED | {"uint8", "uint16", "uint32", "uint64"}
+
+# Libraries whose columns are NumPy arrays in another coat; converting them loses nothing.
+_NUMPY_LIKE = frozenset({"pandas", "polars", "pyarrow"})
+
+
+def as_array(value: Any, argument: str) -> Array:
+    """The array of a framework as it is; Python numbers and lists, and data-frame columns, as NumPy arrays."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise BackendError(
+            argument,
+            "an array whose every element counts",
+            f"a numpy.ma.MaskedArray of shape {value.shape}, whose mask would be lost",
+            "Pass value.filled(…) and say what is masked with ignore= or weight=.",
+        )
+    if isinstance(value, (np.ndarray, np.generic)) or array_api_compat.is_torch_array(value):
+        return value
+    root = type(value).__module__.partition(".")[0]
+    if not isinstance(value, (bool, int, float, list, tuple)) and root not in _NUMPY_LIKE:
+        raise BackendError(
+            argument,
+            "a NumPy array, a PyTorch tensor, a list or a number",
+            f"{type(value).__module__}.{type(value).__qualname__}",
+            "Convert it first, for example with numpy.asarray(…) or torch.as_tensor(…).",
+        )
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ShapeError(argument, "rows of one length", f"a ragged {type(value).__name__}") from error
+    if array.dtype == object:
+        raise DtypeError(argument, "numbers", f"a {type(value).__name__} of Python objects")
+    return array
+
+
+def is_python(value: Any) -> bool:
+    """Whether a value is a plain Python number or list, with no framework of its own."""
+    return isinstance(value, (bool, int, float, list, tuple))
+
+
+def library(x: Array) -> str:
+    """ "numpy" or "torch"."""
+    return "torch" if array_api_compat.is_torch_array(x) else "numpy"
+
+
+def namespace(x: Array) -> Any:
+    """The array-API namespace of an array."""
+    return array_api_compat.array_namespace(x)
+
+
+def dtype_name(x: Array) -> str:
+    """ "float32", "bfloat16", "int64" …, without the framework's prefix."""
+    return str(x.dtype).rpartition(".")[2]
+
+
+def compute_dtype(x: Array) -> Any:
+    """float32 for half precision and float32; float64 for float64, and for integers where they are probabilities."""
+    xp = namespace(x)
+    return xp.float32 if dtype_name(x) in HALF or dtype_name(x) == "float32" else xp.float64
+
+
+def to_compute(x: Array) -> Array:
+    """x in the type that its arithmetic is done in."""
+    xp = namespace(x)
+    return xp.astype(x, compute_dtype(x), copy=False)
+
+
+def describe(x: Array) -> str:
+    """ "float32 of shape (3, 4)", for messages."""
+    return f"{dtype_name(x)} of shape {tuple(x.shape)}"
+
+
+def first_position(mask: Array) -> tuple[int, ...]:
+    """Index of the first True of a mask that has one."""
+    flat = int(namespace(mask).argmax(namespace(mask).astype(mask, namespace(mask).int8).reshape(-1)))
+    return tuple(int(i) for i in np.unravel_index(flat, tuple(mask.shape)))

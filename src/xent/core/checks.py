@@ -1,0 +1,281 @@
+"""The only place that rejects a user's data: kinds, types, shapes and options. Values are checked in ``values``.
+
+Nothing here reads the data, so all of it holds under a compiler and on an accelerator too.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+from xent.core.arrays import FLOATING, HALF, INTEGERS, Array, describe, dtype_name, library, namespace
+from xent.errors import (
+    AxisError,
+    BackendError,
+    DtypeError,
+    KindError,
+    OneClassError,
+    OptionError,
+    ShapeError,
+    UndefinedPairError,
+)
+
+_FLOATS = "float16, bfloat16, float32 or float64"
+
+
+def require_integers(x: Array, argument: str) -> None:
+    if dtype_name(x) in INTEGERS:
+        return
+    if x.size == 0 if library(x) == "numpy" else x.numel() == 0:
+        raise DtypeError(argument, "integers", describe(x), "Give an empty array an integer dtype.")
+    raise DtypeError(
+        argument,
+        "integers, the index of the true class",
+        describe(x),
+        "Write Distribution(…) if each row holds a probability per class, Indicators(…) if each element is a yes/no.",
+    )
+
+
+def require_numbers(x: Array, argument: str) -> None:
+    """Floats, or the integers and booleans of one-hot rows and yes/no values."""
+    if dtype_name(x) not in FLOATING | INTEGERS | {"bool"}:
+        raise DtypeError(argument, f"{_FLOATS}, integers or booleans", describe(x))
+
+
+def require_floats(x: Array, argument: str, *, python: bool) -> Array:
+    """Floats; whole numbers in a Python list are floats that were written short."""
+    if dtype_name(x) in FLOATING:
+        return x
+    if python and dtype_name(x) in INTEGERS:
+        return namespace(x).astype(x, namespace(x).float64)
+    hint = (
+        "If this is the target, P and Q are swapped: cross_entropy(P, Q), truth first."
+        if dtype_name(x) in INTEGERS | {"bool"}
+        else "Cast it first."
+    )
+    raise DtypeError(argument, _FLOATS, describe(x), hint)
+
+
+def require_class_axis(x: Array, argument: str) -> None:
+    if x.ndim == 0:
+        raise ShapeError(
+            argument,
+            "at least one dimension, the classes",
+            "a single number",
+            "For one yes/no outcome write Indicators(…).",
+        )
+
+
+def require_axis(x: Array, axis: Any, argument: str) -> int:
+    """The axis, counted from 0."""
+    try:
+        number = operator.index(axis)
+    except TypeError:
+        raise OptionError(f"{argument}, axis=", "an integer", repr(axis)) from None
+    require_class_axis(x, argument)
+    if not -x.ndim <= number < x.ndim:
+        raise AxisError(f"{argument}, axis=", f"{-x.ndim} to {x.ndim - 1}", f"{number} for shape {tuple(x.shape)}")
+    return number % int(x.ndim)
+
+
+def require_ignore(ignore: Any) -> int | None:
+    if ignore is None:
+        return None
+    try:
+        if isinstance(ignore, bool):
+            raise TypeError
+        return operator.index(ignore)
+    except TypeError:
+        raise OptionError(
+            "Labels(ignore=)", "an integer label, or None", repr(ignore), "For a mask write weight=mask."
+        ) from None
+
+
+def require_fraction(value: Any, argument: str) -> float:
+    number = _number(value, argument, "a number in [0, 1]")
+    if not 0.0 <= number <= 1.0:
+        raise OptionError(argument, "a number in [0, 1]", repr(value))
+    return number
+
+
+def require_positive(value: Any, argument: str) -> float:
+    number = _number(value, argument, "a positive, finite number")
+    if not 0.0 < number < math.inf:
+        raise OptionError(argument, "a positive, finite number", repr(value))
+    return number
+
+
+def require_nonnegative(value: Any, argument: str) -> float:
+    number = _number(value, argument, "a finite number, 0 or more")
+    if not 0.0 <= number < math.inf:
+        raise OptionError(argument, "a finite number, 0 or more", repr(value))
+    return number
+
+
+def _number(value: Any, argument: str, expected: str) -> float:
+    if isinstance(value, (str, bytes, bool)) or value is None:
+        raise OptionError(argument, expected, repr(value))
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise OptionError(argument, expected, repr(value)) from None
+
+
+def require_choice(value: Any, choices: tuple[str, ...], argument: str) -> None:
+    if value not in choices:
+        raise OptionError(argument, " or ".join(f'"{c}"' for c in choices), repr(value))
+
+
+def require_denominator(value: Any, reduction: str) -> None:
+    """Only a mean divides; a number is refused where it is negative or not finite."""
+    if value is None:
+        return
+    if reduction != "mean":
+        raise OptionError("denominator=", 'None where reduction is not "mean"', repr(value), "Only a mean divides.")
+    if isinstance(value, (bool, int, float)):
+        require_nonnegative(value, "denominator=")
+    elif getattr(value, "ndim", 1) != 0:
+        raise ShapeError("denominator=", "one number", f"shape {tuple(getattr(value, 'shape', ()))}")
+
+
+def require_projection(hidden: Array, weight: Array, bias: Array | None) -> None:
+    require_one_library({"Projection(hidden)": hidden, "weight": weight, "bias": bias})
+    if hidden.ndim == 0 or weight.ndim != 2 or hidden.shape[-1] != weight.shape[1]:
+        raise ShapeError(
+            "Projection(hidden, weight)",
+            "hidden (…, H) and weight (K, H)",
+            f"{tuple(hidden.shape)} and {tuple(weight.shape)}",
+            "torch.nn.Linear and Keras's transposed kernel hold the weight as (K, H).",
+        )
+    if bias is not None and tuple(bias.shape) != (weight.shape[0],):
+        raise ShapeError("Projection(bias)", f"shape ({weight.shape[0]},)", f"shape {tuple(bias.shape)}")
+
+
+def require_one_library(arrays: dict[str, Array | None]) -> None:
+    """All of one framework, and on one device."""
+    given = {name: x for name, x in arrays.items() if x is not None}
+    seen = {(library(x), str(getattr(x, "device", "cpu"))) for x in given.values()}
+    if len(seen) > 1:
+        got = ", ".join(
+            f"{name} {library(x)}" + (f" on {x.device}" if library(x) == "torch" else "") for name, x in given.items()
+        )
+        raise BackendError(
+            " and ".join(given),
+            "arrays of one framework, on one device",
+            got,
+            "Convert one of them, for example with torch.as_tensor(…, device=…) or tensor.numpy().",
+        )
+
+
+def require_pair(P: Any, Q: Any, targets: tuple[type, ...], predictions: tuple[type, ...]) -> None:
+    """P is a target and Q is a prediction; anything else is told what to write."""
+    if isinstance(P, predictions) and isinstance(Q, targets):
+        raise KindError("P and Q", "the truth first", f"{_kind(P)} and {_kind(Q)}", "Swap them: cross_entropy(P, Q).")
+    if not isinstance(P, targets):
+        raise KindError(
+            "P",
+            "the truth, as Labels, Distribution or Indicators",
+            _kind(P),
+            "Write Labels(y) for the index of the true class, Distribution(p) for a probability per class, "
+            "Indicators(y) for independent yes/no outcomes.",
+        )
+    require_prediction(Q, predictions)
+
+
+def require_prediction(Q: Any, predictions: tuple[type, ...]) -> None:
+    if not isinstance(Q, predictions):
+        raise KindError(
+            "Q",
+            "the prediction, as Logits, LogProbabilities, Probabilities or Projection",
+            _kind(Q),
+            "Write Logits(z) for scores before softmax or sigmoid, Probabilities(q) for what comes after it, "
+            "LogProbabilities(l) after log_softmax.",
+        )
+
+
+def _kind(x: Any) -> str:
+    return f"{type(x).__name__} {describe(x)}" if hasattr(x, "dtype") and hasattr(x, "shape") else type(x).__name__
+
+
+def require_label_shape(P: Array, shape: tuple[int, ...], axis: int) -> None:
+    """Labels have Q's shape without its class axis, and more than one class to choose from."""
+    expected = shape[:axis] + shape[axis + 1 :]
+    if not shape:
+        raise ShapeError(
+            "Q", "a class axis, for Labels", "a single number", "For one yes/no outcome write Indicators(…)."
+        )
+    classes = shape[axis]
+    if tuple(P.shape) != expected:
+        hint = f"Is axis={axis} the class axis?"
+        if tuple(P.shape) == shape:
+            hint = "A target of Q's own shape is a Distribution(…) or Indicators(…)."
+        elif tuple(P.shape) == (*expected, 1) or tuple(P.shape) == (1, *expected):
+            hint = f"Write Labels(y.reshape({expected}))."
+        raise ShapeError(
+            "P",
+            f"shape {expected}: that of Q {shape} without its class axis {axis}",
+            f"shape {tuple(P.shape)}",
+            hint,
+        )
+    require_classes(classes)
+
+
+def require_classes(classes: int) -> None:
+    if classes == 0:
+        raise ShapeError("Q", "at least one class", "a class axis of length 0")
+    if classes == 1:
+        raise OneClassError(
+            "Q",
+            "at least two classes: a softmax over one is always 1, and the loss 0",
+            "a class axis of length 1",
+            "For one output unit write cross_entropy(Indicators(y), Logits(z)), with y of z's shape.",
+        )
+
+
+def require_same_shape(P: Array, shape: tuple[int, ...], name: str) -> None:
+    if tuple(P.shape) == shape:
+        return
+    hint = f"Write {name}(p.reshape({shape}))." if math.prod(P.shape) == math.prod(shape) else ""
+    if name == "Distribution" and len(shape) == P.ndim + 1:
+        hint = "Write Labels(y) if these are class indices."
+    raise ShapeError("P", f"Q's shape {shape}", f"shape {tuple(P.shape)}", hint)
+
+
+def require_same_axis(mine: int | None, axis: int, ndim: int) -> None:
+    """P in log space has named its own class axis: it must be Q's."""
+    if mine is not None and mine % ndim != axis:
+        raise ShapeError(
+            "P",
+            f"its class axis where Q has its own, axis {axis}",
+            f"axis {mine % ndim}",
+            "Give both the same axis=.",
+        )
+
+
+def require_weight_shape(weight: Array, shape: tuple[int, ...], argument: str, what: str) -> None:
+    """A number, or an array of just this shape, where an axis may have length 1."""
+    got = tuple(weight.shape)
+    if got and (len(got) != len(shape) or any(g not in (1, s) for g, s in zip(got, shape, strict=True))):
+        raise ShapeError(
+            argument,
+            f"one number, or shape {shape}: one {what}",
+            f"shape {got}",
+            "Nothing is broadcast by guess.",
+        )
+
+
+def require_vector(weight: Array, classes: int, argument: str) -> None:
+    if tuple(weight.shape) != (classes,):
+        raise ShapeError(argument, f"shape ({classes},): one weight a class", f"shape {tuple(weight.shape)}")
+
+
+def require_options(options: dict[str, Any], allowed: frozenset[str], why: str) -> None:
+    """Options that mean nothing for this pair are refused, not dropped."""
+    for name, value in options.items():
+        if name not in allowed and value is not None and value != ():
+            raise UndefinedPairError(f"{name}=", "no value here", _kind(value), why)
+
+
+def is_half(x: Array) -> bool:
+    return dtype_name(x) in HALF

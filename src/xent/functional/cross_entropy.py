@@ -1,0 +1,287 @@
+"""The one function: cross_entropy(P, Q), its value with gradient, and which kernel runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from xent.core import algebra
+from xent.core.arrays import Array, namespace, to_compute
+from xent.core.penalties import Penalty
+from xent.core.predictions import Projection
+from xent.core.reduction import Empty, Reduction
+from xent.core.shaping import Shaping
+from xent.core.values import Inspector, hard_rows
+from xent.errors import KindError, SoftTargetError, UndefinedPairError
+from xent.functional.call import P_, Q_, Call, mask_hidden, prepare
+from xent.functional.reducing import Reducer
+from xent.kernels.coefficients import row_coefficients, target_probs
+from xent.kernels.protocol import HardTarget, SoftTarget
+from xent.kernels.registry import Explanation, choose, consider
+
+
+def cross_entropy(
+    P: P_,
+    Q: Q_,
+    *,
+    weight: Any = None,
+    class_weight: Any = None,
+    positive_weight: Any = None,
+    shaping: Shaping | None = None,
+    penalties: Iterable[Penalty] = (),
+    reduction: Reduction = "mean",
+    denominator: Any = None,
+    empty: Empty = "nan",
+) -> Array:
+    """Cross-entropy H(P, Q) = −Σ P log Q of each example, and their mean.
+
+    L = Σ w_i·(φ(ℓ_i) + R_i) / D with ℓ_i = −Σ_k P_i(k) log Q_i(k), in nats.
+
+    Parameters
+    ----------
+    P : Labels, Distribution or Indicators
+        The truth.
+    Q : Logits, LogProbabilities, Probabilities or Projection
+        The prediction. float16, bfloat16 (PyTorch), float32 or float64.
+    weight : number or array, optional
+        w_i ≥ 0: one an example (for Indicators one an element); an axis may have length 1. An example of weight 0 has
+        loss 0 and gradient 0, whatever its scores hold.
+    class_weight : array (K,), optional
+        Multiplies w by c[y] for Labels, by Σ c_k P(k) for Distribution, by c_k for element k of Indicators; so in
+        the denominator too, and a label and its one-hot row agree.
+    positive_weight : number or array (K,), optional
+        For Indicators: multiplies the yes side, −v·t·log q − (1 − t)·log(1 − q). It is not part of the denominator.
+    shaping : Shaping, optional
+        φ, for example ``Focal(2.0)``.
+    penalties : sequence of Penalty
+        R, for example ``[ZLoss(1e-4)]``; weighted as the example is.
+    reduction : "none", "sum" or "mean"
+    denominator : number, optional
+        Replaces D in a mean; by default D = Σ w_i over the examples that count.
+    empty : "nan", "zero" or "raise"
+        What a mean over nothing is. Its gradient is zero.
+
+    Returns
+    -------
+    array of Q's framework, on its device
+        float64 where Q is float64, else float32. A scalar, or for "none" one number an example: Q's shape without its
+        class axis, for Indicators Q's shape. 0·∞ = 0: a class without target mass may have probability zero. Where the
+        truth has probability zero the loss is infinite.
+
+    Raises
+    ------
+    KindError
+        P is no target, Q no prediction, or they come from two frameworks.
+    ShapeError, AxisError, OneClassError
+        Shapes that do not fit; a softmax over one class.
+    LabelError, ProbabilityError, NormalizationError, WeightError
+        Values that cannot be. Where data cannot be read (a compiler, an accelerator), loss and gradient are NaN.
+    SoftTargetError, UndefinedPairError, OptionError, EmptyError
+        A shaping, penalty or option that has no meaning here.
+
+    See Also
+    --------
+    value_and_grad, kl_divergence, perplexity, explain
+
+    References
+    ----------
+    Good, "Rational Decisions", Journal of the Royal Statistical Society B 14, 1952.
+
+    Examples
+    --------
+    >>> import xent
+    >>> Q = xent.Logits([[2.0, 0.5, -1.0], [0.1, 0.2, 3.0]])
+    >>> round(float(xent.cross_entropy(xent.Labels([0, 2]), Q)), 4)
+    0.1755
+    """
+    reducer = Reducer(reduction, denominator, empty)
+    call, penalties = _prepared(P, Q, weight, class_weight, positive_weight, shaping, penalties)
+    with call.backend.quiet():
+        return reducer(call, _values(call, shaping, penalties))
+
+
+def value_and_grad(
+    P: P_,
+    Q: Q_,
+    *,
+    weight: Any = None,
+    class_weight: Any = None,
+    positive_weight: Any = None,
+    shaping: Shaping | None = None,
+    penalties: Iterable[Penalty] = (),
+    reduction: Reduction = "mean",
+    denominator: Any = None,
+    empty: Empty = "nan",
+) -> tuple[Array, Any]:
+    """Cross-entropy, and its gradient with respect to the array that Q holds.
+
+    ∂L/∂z = (a·softmax(z) − b·t) with a = w·φ′(ℓ)·Σt/D + ∂R and b = w·φ′(ℓ)/D. For NumPy, where nothing
+    differentiates; on PyTorch it is the same computation without a graph.
+
+    Takes what ``cross_entropy`` takes, and raises what it raises.
+
+    Returns
+    -------
+    value : array
+        As of ``cross_entropy``.
+    gradient : array of Q's shape and dtype
+        For ``reduction="none"`` the gradient of the sum: every example's own. For a Projection the tuple of gradients
+        by hidden, weight and bias (None without one).
+
+    Examples
+    --------
+    >>> import numpy as np, xent
+    >>> value, gradient = xent.value_and_grad(xent.Labels(0), xent.Logits(np.array([0.0, 0.0])))
+    >>> round(float(value), 4), gradient
+    (0.6931, array([-0.5,  0.5]))
+    """
+    reducer = Reducer(reduction, denominator, empty)
+    call, penalties = _prepared(P, Q, weight, class_weight, positive_weight, shaping, penalties)
+    call = _detached(call)
+    with call.backend.quiet():
+        losses = _values(call, shaping, penalties)
+        value = reducer(call, losses)
+        scale = reducer.scale(call, losses)
+        gradient = _gradient(call, shaping, penalties, scale)
+        if isinstance(Q, Projection):
+            return value, _projection_gradient(call, Q, gradient)
+        return value, gradient
+
+
+def explain(P: P_, Q: Q_) -> Explanation:
+    """Which kernel would run ``cross_entropy(P, Q)``, and why the others would not.
+
+    Examples
+    --------
+    >>> import xent
+    >>> print(xent.explain(xent.Labels([0]), xent.Logits([[1.0, 2.0]])))
+    numpy float64 of shape (1, 2) on cpu, Q holds logits, hard target: kernel composed
+    """
+    return consider(prepare(P, Q).task)[1]
+
+
+def _prepared(
+    P: P_,
+    Q: Q_,
+    weight: Any,
+    class_weight: Any,
+    positive_weight: Any,
+    shaping: Shaping | None,
+    penalties: Iterable[Penalty],
+) -> tuple[Call, tuple[Penalty, ...]]:
+    penalties = _require_family(shaping, penalties)
+    want = frozenset({"loss"}).union(*(p.needs for p in penalties))
+    call = prepare(
+        P,
+        Q,
+        weight=weight,
+        class_weight=class_weight,
+        positive_weight=positive_weight,
+        want=want,  # type: ignore[arg-type]
+    )
+    if not call.rows and penalties:
+        raise UndefinedPairError(
+            "penalties=",
+            "Labels or Distribution: a penalty reads a row of scores",
+            "Indicators, which have no rows",
+        )
+    if "lse" in want and call.link != "logits":
+        raise UndefinedPairError(
+            "penalties=", "Logits or Projection: log-sum-exp belongs to scores", f"{type(Q).__name__}"
+        )
+    if shaping is not None and shaping.soft is None:
+        call = _require_hard(call, shaping, P)
+    return call, penalties
+
+
+def _require_family(shaping: Any, penalties: Any) -> tuple[Penalty, ...]:
+    if shaping is not None and not isinstance(shaping, Shaping):
+        raise KindError("shaping=", "a Shaping such as Focal(2.0), or None", repr(shaping))
+    if isinstance(penalties, Penalty) or not isinstance(penalties, Iterable):
+        raise KindError("penalties=", "a sequence such as [ZLoss(1e-4)]", repr(penalties))
+    found = tuple(penalties)
+    for penalty in found:
+        if not isinstance(penalty, Penalty):
+            raise KindError("penalties=", "penalties such as ZLoss(1e-4)", repr(penalty))
+    return found
+
+
+def _require_hard(call: Call, shaping: Shaping, P: P_) -> Call:
+    """A shaping with several readings is given hard targets only; what cannot be read becomes NaN."""
+    error = SoftTargetError(
+        "shaping=",
+        "hard targets: Labels, one-hot rows, or indicators 0 and 1, without smoothing",
+        f"soft ones in {type(P).__name__}",
+        f'For φ of the surprisal −Σ t log q write {type(shaping).__name__}(…, soft="surprisal").',
+    )
+    if P.smoothing:
+        raise error
+    inspect = Inspector(call.reads, call.counted)
+    if call.t is not None:
+        return replace(call, t=hard_rows(call.t, inspect, error, rows=False))
+    if isinstance(call.target, SoftTarget):
+        t = hard_rows(target_probs(call.target), inspect, error, rows=True)
+        return replace(call, target=replace(call.target, probs=t, log_probs=None))
+    assert isinstance(call.target, HardTarget)
+    return call
+
+
+def _values(call: Call, shaping: Shaping | None, penalties: tuple[Penalty, ...]) -> Array:
+    """The loss of each example."""
+    if call.rows:
+        return algebra.row_values(call.statistics(), shaping, penalties, call.weight, call.counted, call.backend.apply)
+    yes, no = call.elements()
+    return algebra.element_values(
+        yes, no, call.t, call.positive_weight, shaping, call.weight, call.counted, call.backend.apply
+    )
+
+
+def _gradient(call: Call, shaping: Shaping | None, penalties: tuple[Penalty, ...], scale: Any) -> Array:
+    """The gradient by the scores, with the class axis where the user has it."""
+    kernel = choose(call.task)
+    if call.rows:
+        statistics = call.statistics()
+        slopes = algebra.row_derivatives(statistics, shaping, penalties, call.weight, call.counted)
+        slopes = {name: slope * scale for name, slope in slopes.items()}
+        coefficients = row_coefficients(slopes, call.target, call.classes)
+        gradient = kernel.row_gradient(call.q, call.target, call.link, coefficients)
+        return call.xp.moveaxis(gradient, -1, call.axis)
+    yes, no = call.elements()
+    a, b = algebra.element_derivatives(yes, no, call.t, call.positive_weight, shaping, call.weight, call.counted)
+    return kernel.element_gradient(call.q, call.link, a * scale, b * scale)
+
+
+def _detached(call: Call) -> Call:
+    """The call without its graph, where the framework keeps one."""
+    if not hasattr(call.q, "detach"):
+        return call
+    target = call.target
+    if isinstance(target, SoftTarget):
+        target = replace(target, probs=_cut(target.probs), log_probs=_cut(target.log_probs))
+    return replace(
+        call,
+        q=_cut(call.q),
+        target=target,
+        t=_cut(call.t),
+        weight=_cut(call.weight),
+        positive_weight=_cut(call.positive_weight),
+    )
+
+
+def _cut(x: Array | None) -> Array | None:
+    return None if x is None else x.detach()
+
+
+def _projection_gradient(call: Call, Q: Projection, g: Array) -> tuple[Array, Array, Array | None]:
+    """By hidden, weight and bias: g·W, gᵀ·h and Σ g."""
+    xp = namespace(g)
+    hidden = to_compute(Q.hidden.detach() if hasattr(Q.hidden, "detach") else Q.hidden)
+    by_row = call.weight if call.rows else None
+    hidden = mask_hidden(hidden, call.counted, by_row)
+    weight = xp.astype(Q.weight.detach() if hasattr(Q.weight, "detach") else Q.weight, g.dtype, copy=False)
+    flat, rows = g.reshape((-1, g.shape[-1])), hidden.reshape((-1, hidden.shape[-1]))
+    d_hidden = xp.astype(xp.matmul(g, weight), Q.hidden.dtype, copy=False)
+    d_weight = xp.astype(xp.matmul(flat.T, rows), Q.weight.dtype, copy=False)
+    d_bias = None if Q.bias is None else xp.astype(xp.sum(flat, axis=0), Q.bias.dtype, copy=False)
+    return d_hidden, d_weight, d_bias

@@ -1,0 +1,48 @@
+"""reduction=, denominator= and empty= of a public function, checked once and applied once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from xent.core import checks
+from xent.core.arrays import Array
+from xent.core.reduction import EMPTIES, REDUCTIONS, Empty, Reduction, denominator_of, reduce
+from xent.functional.call import Call
+
+
+@dataclass(frozen=True)
+class Reducer:
+    """How the values of examples become the result of a call."""
+
+    reduction: Reduction
+    denominator: Any
+    empty: Empty
+
+    def __post_init__(self) -> None:
+        checks.require_choice(self.reduction, REDUCTIONS, "reduction=")
+        checks.require_choice(self.empty, EMPTIES, "empty=")
+        checks.require_denominator(self.denominator, self.reduction)
+
+    def __call__(self, call: Call, each: Array) -> Array:
+        """The (weighted) values of the examples, reduced."""
+        return reduce(
+            each,
+            call.weight,
+            call.counted,
+            reduction=self.reduction,
+            denominator=self.denominator,
+            empty=self.empty,
+            reads=call.reads,
+        )
+
+    def scale(self, call: Call, each: Array) -> Array:
+        """The derivative of the result by the value of an example: 1, or 1/D; 0 for a mean over nothing."""
+        xp = call.xp
+        if self.reduction != "mean":
+            return xp.asarray(1.0, dtype=each.dtype, device=each.device)
+        divisor = self.denominator
+        if divisor is None:
+            divisor = denominator_of(each, call.weight, call.counted)
+        divisor = xp.asarray(divisor, dtype=each.dtype, device=each.device)
+        return xp.where(divisor == 0, 0.0, 1.0 / xp.where(divisor == 0, 1.0, divisor))

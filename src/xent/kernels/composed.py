@@ -1,0 +1,227 @@
+"""The kernel that is written in array operations: it runs on every array-API namespace, and holds a few N×K arrays.
+
+Scores never enter an exponential except as their distance to the row's peak, and the peak's own 1 is kept out of the
+sum: with m = max z, reached at k*, r = Σ_{k≠k*} exp(z_k − m),
+
+    −log softmax(z)_k = (m − z_k) + log1p(r),
+
+two terms that are never negative. Nothing cancels, so the loss of a true class with p → 1 keeps its digits, which
+log-sum-exp minus score loses. In the gradient p_{k*} − 1 = −r/(1 + r) for the same reason.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xent.core.arrays import Array, namespace, to_compute
+from xent.kernels.coefficients import target_probs
+from xent.kernels.protocol import (
+    HardTarget,
+    Link,
+    RowCoefficients,
+    RowStatistics,
+    Statistic,
+    Target,
+    Task,
+)
+
+_LN2 = 0.6931471805599453
+
+
+class Composed:
+    """Array operations of the framework that the array comes from."""
+
+    name = "composed"
+
+    def refuses(self, task: Task) -> str | None:
+        if task.library not in ("numpy", "torch"):
+            return f"it has been written for numpy and torch, not {task.library}"
+        if task.link != "logits" and task.want & {"lse", "score_sum"}:
+            return "log-sum-exp and Σz belong to scores, and Q holds probabilities"
+        return None
+
+    def row_statistics(self, q: Array, target: Target | None, link: Link, want: frozenset[Statistic]) -> RowStatistics:
+        xp = namespace(q)
+        x = to_compute(q)
+        surprisal, lse = _surprisal(x, link, xp)
+        found: dict[str, Array] = {}
+        if "loss" in want:
+            found["loss"] = _loss(surprisal, target, xp)
+        if "divergence" in want:
+            found["divergence"] = _divergence(surprisal, target, xp)
+        if "lse" in want:
+            assert lse is not None
+            found["lse"] = lse
+        if "entropy" in want:
+            q_ = x if link == "probs" else xp.exp(-surprisal)
+            found["entropy"] = xp.sum(_times(q_, surprisal, xp), axis=-1)
+        if "argmax" in want:
+            found["argmax"] = xp.argmax(x, axis=-1)
+        if "score_sum" in want:
+            found["score_sum"] = xp.sum(x, axis=-1)
+        return RowStatistics(**found)
+
+    def row_gradient(self, q: Array, target: Target | None, link: Link, coefficients: RowCoefficients) -> Array:
+        xp = namespace(q)
+        x = to_compute(q)
+        a, b, h = (
+            None if c is None else xp.astype(c, x.dtype, copy=False)[..., None]
+            for c in (coefficients.a, coefficients.b, coefficients.h)
+        )
+        t = None if target is None or b is None else dense_target(target, x)
+        surprisal, _ = _surprisal(x, link, xp)
+        if link == "logits":
+            gradient = _softmax_gradient(x, surprisal, t, a, b, xp)
+        elif b is None or t is None:
+            gradient = xp.zeros_like(x)
+        elif link == "log_probs":
+            gradient = -b * t
+        else:
+            gradient = -_times(t, b / xp.where(t == 0, 1.0, x), xp)
+        if h is not None:
+            gradient = gradient + h * _entropy_slope(x, surprisal, link, xp)
+        idle = _all_zero(a, b, h, xp)
+        return xp.astype(xp.where(idle, 0.0, gradient), q.dtype, copy=False)
+
+    def element_statistics(self, q: Array, link: Link) -> tuple[Array, Array]:
+        xp = namespace(q)
+        x = to_compute(q)
+        if link == "logits":
+            tail = xp.log1p(xp.exp(-xp.abs(x)))
+            return xp.where(x < 0, -x, 0.0) + tail, xp.where(x > 0, x, 0.0) + tail
+        if link == "log_probs":
+            return -x, _minus_log1mexp(x, xp)
+        return -xp.log(x), -xp.log1p(-x)
+
+    def element_gradient(self, q: Array, link: Link, a: Array, b: Array) -> Array:
+        xp = namespace(q)
+        x = to_compute(q)
+        if link == "logits":
+            e = xp.exp(-xp.abs(x))
+            small, large = e / (1 + e), 1 / (1 + e)
+            gradient = a * xp.where(x >= 0, large, small) - b * xp.where(x >= 0, small, large)
+        elif link == "log_probs":
+            gradient = _times(a, 1 / xp.expm1(-x), xp) - b
+        else:
+            gradient = _times(a, 1 / (1 - x), xp) - _times(b, 1 / x, xp)
+        return xp.astype(xp.where((a == 0) & (b == 0), 0.0, gradient), q.dtype, copy=False)
+
+
+def surprisals(q: Array, link: Link) -> Array:
+    """−log q of every class, in the type of the arithmetic."""
+    return _surprisal(to_compute(q), link, namespace(q))[0]
+
+
+def _surprisal(x: Array, link: Link, xp: Any) -> tuple[Array, Array | None]:
+    """−log q of every class, and the log-sum-exp of scores."""
+    if link == "log_probs":
+        return -x, None
+    if link == "probs":
+        return -xp.log(x), None
+    drop, rest, peak = _peak(x, xp)
+    excess = xp.log1p(rest)
+    return drop + excess, (peak + excess)[..., 0]
+
+
+def _peak(x: Array, xp: Any) -> tuple[Array, Array, Array]:
+    """m − z, r and m; NaN where the softmax is not defined (NaN, no finite score, +∞ twice)."""
+    at_peak = _one_hot(xp.argmax(x, axis=-1), x, xp)
+    peak = xp.max(x, axis=-1, keepdims=True)
+    # At the peak the distance is 0 even for an infinite score; a second +∞ gives ∞ − ∞, which is right.
+    drop = xp.where(at_peak, 0.0, peak - x)
+    rest = xp.sum(xp.where(at_peak, 0.0, xp.exp(-drop)), axis=-1, keepdims=True)
+    undefined = xp.isnan(peak) | (peak == -float("inf"))
+    return drop, xp.where(undefined, float("nan"), rest), peak
+
+
+def _one_hot(index: Array, x: Array, xp: Any) -> Array:
+    classes = xp.arange(x.shape[-1], device=x.device)
+    return classes == xp.astype(index, xp.int64, copy=False)[..., None]
+
+
+def _times(mass: Array, value: Array, xp: Any) -> Array:
+    """mass·value, with 0·∞ = 0."""
+    return xp.where((mass == 0) & ~xp.isnan(value), 0.0, mass * value)
+
+
+def _loss(surprisal: Array, target: Target | None, xp: Any) -> Array:
+    assert target is not None
+    if isinstance(target, HardTarget):
+        return _hard_loss(surprisal, target, xp)
+    return xp.sum(_times(dense_target(target, surprisal), surprisal, xp), axis=-1)
+
+
+def _hard_loss(surprisal: Array, target: HardTarget, xp: Any) -> Array:
+    index = xp.astype(target.index, xp.int64, copy=False)
+    inside = (index >= 0) & (index < surprisal.shape[-1])
+    safe = xp.where(inside, index, 0)
+    loss = 0.0
+    if target.on:
+        picked = xp.take_along_axis(surprisal, safe[..., None], axis=-1)[..., 0]
+        loss = picked if target.on == 1.0 else target.on * picked
+    if target.off:
+        loss = loss + target.off * xp.sum(surprisal, axis=-1)
+    return xp.where(inside, loss, float("nan"))
+
+
+def _divergence(surprisal: Array, target: Target | None, xp: Any) -> Array:
+    """Σ t (log t − log q): term by term, so that equal P and Q give exactly 0 where both are held as numbers."""
+    assert target is not None
+    t = dense_target(target, surprisal)
+    if isinstance(target, HardTarget) or target.log_probs is None or target.on != 1.0 or target.off:
+        log_t = xp.log(xp.where(t == 0, 1.0, t))
+    else:
+        log_t = xp.where(t == 0, 0.0, target.log_probs)
+    return xp.sum(_times(t, log_t + surprisal, xp), axis=-1)
+
+
+def dense_target(target: Target, x: Array) -> Array:
+    """t with one number for each class of x, in its type; NaN in the rows of an index outside the classes."""
+    xp = namespace(x)
+    if not isinstance(target, HardTarget):
+        return xp.astype(target_probs(target), x.dtype, copy=False)
+    index = xp.astype(target.index, xp.int64, copy=False)
+    inside = (index >= 0) & (index < x.shape[-1])
+    t = xp.where(_one_hot(index, x, xp), target.on + target.off, target.off)
+    return xp.astype(xp.where(inside[..., None], t, float("nan")), x.dtype, copy=False)
+
+
+def _softmax_gradient(x: Array, surprisal: Array, t: Array | None, a: Array | None, b: Array | None, xp: Any) -> Array:
+    """a·p − b·t; at the peak ((a − b·t) − b·t·r)/(1 + r), in which p → 1 does not cancel."""
+    if a is None and (b is None or t is None):
+        return xp.zeros_like(x)
+    bt = xp.zeros_like(x) if b is None or t is None else b * t
+    a = 0.0 if a is None else a
+    _, rest, _ = _peak(x, xp)
+    at_peak = _one_hot(xp.argmax(x, axis=-1), x, xp)
+    return xp.where(at_peak, ((a - bt) - bt * rest) / (1 + rest), a * xp.exp(-surprisal) - bt)
+
+
+def _entropy_slope(x: Array, surprisal: Array, link: Link, xp: Any) -> Array:
+    """∂H(q)/∂(what Q holds)."""
+    if link == "probs":
+        return surprisal - 1
+    q = xp.exp(-surprisal)
+    if link == "log_probs":
+        return _times(q, surprisal - 1, xp)
+    entropy = xp.sum(_times(q, surprisal, xp), axis=-1, keepdims=True)
+    return _times(q, surprisal - entropy, xp)
+
+
+def _minus_log1mexp(x: Array, xp: Any) -> Array:
+    """−log(1 − e^x) for x ≤ 0; either form is exact on its own side of −ln 2."""
+    near = xp.where(x > -_LN2, x, -_LN2)
+    far = xp.where(x > -_LN2, -_LN2, x)
+    return xp.where(x > -_LN2, -xp.log(-xp.expm1(near)), -xp.log1p(-xp.exp(far)))
+
+
+def _all_zero(a: Array | None, b: Array | None, h: Array | None, xp: Any) -> Array:
+    idle = None
+    for c in (a, b, h):
+        if c is not None:
+            idle = c == 0 if idle is None else idle & (c == 0)
+    assert idle is not None, "a gradient without coefficients"
+    return idle
+
+
+composed = Composed()
