@@ -1,7 +1,8 @@
 """The HTML page of an evaluation: one file, no script, no network.
 
 ``write_html(result, path)`` writes it, ``render_html(result)`` returns it. ``result`` is the dict of
-``docs/reference/evaluation-json.md``, as ``xent evaluate --json`` writes it. The same dict gives the same bytes.
+``docs/reference/evaluation-json.md``, as ``xent evaluate --json`` writes it. The same dict gives the same
+bytes.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ..errors import MissingExtraError
+from xent.errors import MissingExtraError
 
 __all__ = ["render_html", "write_html"]
 
@@ -20,11 +21,12 @@ __all__ = ["render_html", "write_html"]
 def render_html(result: Mapping[str, Any]) -> str:
     """The page of one evaluation, as text.
 
-    Numbers in ``result`` are nats unless their name says otherwise; an infinite or undefined one may be a Python float or
-    ``"inf"``, ``"-inf"``, ``"nan"``.
+    Numbers in ``result`` are nats unless their name says otherwise; an infinite or undefined one may be a
+    Python float or ``"inf"``, ``"-inf"``, ``"nan"``.
 
     Raises:
-        DataError: the result is not of schema ``xent.evaluation/1``, or a field is missing or of the wrong kind.
+        DataError: the result is not of schema ``xent.evaluation/1``, or a field is missing or of the wrong
+            kind.
         MissingExtraError: Vega-Altair or vl-convert is not installed.
     """
     for library in ("altair", "vl_convert"):

@@ -8,10 +8,10 @@ from .html import Child, Markup, el
 
 
 def figure(title: str, sentence: str, draw: Callable[[str], Markup], numbers: Markup, *, wide: bool = False) -> Markup:
-    """``draw`` is given the text alternative: title and sentence, which every reader also sees above the chart.
+    """``draw`` is given the text alternative: title and sentence, which every reader also sees.
 
-    The role of an image is on the drawing and not on the figure, since assistive technology leaves out all that an image
-    holds: the table must stay outside of it.
+    The role of an image is on the drawing and not on the figure, since assistive technology leaves out all that
+    an image holds: the table must stay outside of it.
     """
     drawing = el("div", draw(f"{title}. {sentence}"), class_="drawing wide" if wide else "drawing")
     if wide:
@@ -25,9 +25,9 @@ def figure(title: str, sentence: str, draw: Callable[[str], Markup], numbers: Ma
     )
 
 
-def pair(*figures: Markup) -> Markup:
-    """Figures side by side where there is room."""
-    return el("div", list(figures), class_="pair")
+def pair(*parts: Markup | None) -> Markup:
+    """Parts side by side where there is room."""
+    return el("div", list(parts), class_="pair")
 
 
 def details(summary: str, *children: Child) -> Markup:

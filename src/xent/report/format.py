@@ -1,6 +1,6 @@
 """Numbers and names as a reader sees them.
 
-An interval sets the precision: two significant digits of its half-width, and the estimate with the same decimals.
+An interval sets the precision: two significant digits of its half-width, and the same decimals for the estimate.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _DECEIVING = frozenset("\u061c\u200b\u200e\u200f\u2028\u2029\u2060\ufeff") | fro
 
 
 def visible(text: str) -> str:
-    r"""Text with each control, direction, surrogate or not-a-character code point written out, as \x01 or \u202e.
+    r"""Text with each control, direction, surrogate or non-character written out, as \x01 or \u202e.
 
     >>> visible("a\u202eb")
     'a\\u202eb'
@@ -40,7 +40,7 @@ def _escape(c: str) -> str:
 
 
 def shorten(text: str, width: int) -> str:
-    """The text in at most ``width`` columns (a wide East Asian letter takes two), its middle replaced by …."""
+    """The text in at most ``width`` columns (an East Asian letter takes two), its middle replaced by …."""
     text = visible(text)
     if _columns(text) <= width:
         return text
@@ -63,7 +63,7 @@ def _columns(text: str) -> int:
 
 
 def fixed(x: float, decimals: int) -> str:
-    """A number with so many decimals, thousands apart, a true minus sign; ∞ and – for infinite and undefined."""
+    """So many decimals, thousands apart, a true minus sign; ∞ where infinite and – where undefined."""
     if math.isnan(x):
         return "–"
     if math.isinf(x):
@@ -78,7 +78,7 @@ def significant(x: float, digits: int = 3) -> str:
     """A number with so many significant digits; in powers of ten below 0.0001 and from a million on.
 
     >>> significant(0.012345), significant(1.2e-7, 2)
-    ('0.0123', '1.2 × 10⁻⁷')
+    ('0.0123', '1.2\xa0×\xa010⁻⁷')
     """
     if not math.isfinite(x) or x == 0:
         return fixed(x, 0)
@@ -86,7 +86,7 @@ def significant(x: float, digits: int = 3) -> str:
     exponent = int(exponent_text)
     if -4 <= exponent < 6:
         return fixed(x, max(0, digits - 1 - exponent))
-    return f"{mantissa} × 10{str(exponent).translate(_SUPERSCRIPT)}".replace("-", "−")
+    return f"{mantissa}\u00a0×\u00a010{str(exponent).translate(_SUPERSCRIPT)}".replace("-", "−")
 
 
 def percent(x: float) -> str:
@@ -107,7 +107,7 @@ def compact(n: int) -> str:
         # 999,500 is 1.0M, not 1000k.
         if n >= size * 0.9995 and n >= 1000:
             scaled = n / size
-            return f"{scaled:.1f}{unit}" if scaled < 9.95 else f"{scaled:.0f}{unit}"
+            return f"{scaled:.1f}".removesuffix(".0") + unit if scaled < 9.95 else f"{scaled:.0f}{unit}"
     return str(n)
 
 

@@ -21,7 +21,7 @@ Child: TypeAlias = "str | Markup | Sequence[Child] | None"
 
 
 def el(tag: str, *children: Child, **attributes: str | bool | None) -> Markup:
-    """An element. ``class_`` is class, ``aria_label`` is aria-label; an attribute of None or False is left out."""
+    """An element. ``class_`` is class, ``aria_label`` aria-label; an attribute of None or False is left out."""
     opened = "".join(_attribute(name, value) for name, value in attributes.items())
     if tag in _VOID:
         return Markup(f"<{tag}{opened}>")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import DataError
+from xent.errors import DataError
 
 SCHEMA = "xent.evaluation/1"
 _WORDS = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}

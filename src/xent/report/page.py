@@ -17,7 +17,6 @@ from .sections.definitions import definitions
 from .sections.hardest import hardest
 from .sections.key import key_figures
 from .sections.losses import losses
-from .sections.rows import row_account
 from .sections.verdict import header
 
 
@@ -35,12 +34,12 @@ def page(result: Mapping[str, Any]) -> Markup:
         el("title", "Cross-entropy of " + ", ".join(root.node("input").texts("files")[:3])),
         el("style", Markup(style)),
     )
-    parts = (key_figures, row_account, against, calibration, losses, confusions, hardest, definitions)
+    parts = (key_figures, against, calibration, losses, confusions, hardest, definitions)
     body = el(
         "body",
         header(root),
         el("main", [part(root) for part in parts]),
-        el("footer", f"Made by xent {root.text('version')} from a result of schema {root.text('schema')}."),
+        el("footer", "Made by xent ", root.text("version"), " from a result of schema ", root.text("schema"), "."),
     )
     return join(Markup("<!DOCTYPE html>\n"), el("html", head, body, lang="en"), Markup("\n"))
 

@@ -1,8 +1,8 @@
 """A Vega-Altair chart as inline SVG that follows the page's theme and cannot run anything.
 
-vl-convert draws the chart here, once. What comes back is read as XML and rebuilt from the few elements and attributes
-that a drawing needs; links, styles, fonts and event handlers have no way through. Colours come out as classes that
-style.css fills from its light or dark palette, and a mark's description becomes its tooltip.
+vl-convert draws the chart here, once. What comes back is read as XML and rebuilt from the few elements and
+attributes that a drawing needs; links, styles, fonts and event handlers have no way through. Colours come out as
+classes that style.css fills from its light or dark palette, and a mark's description becomes its tooltip.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from .theme import TOKENS
 _NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 _DRAWN = frozenset({"g", "path", "line", "rect", "text"})
 _KEPT = frozenset(
-    "d x y x1 y1 x2 y2 width height transform text-anchor font-size opacity fill-opacity stroke-width stroke-dasharray".split()
+    """d x y x1 y1 x2 y2 width height transform text-anchor font-size opacity fill-opacity stroke-width
+    stroke-dasharray""".split()  # noqa: SIM905 - sixteen quoted words are harder to read
 )
 _CLASS = {"fill": "f", "stroke": "s"}
 _NOTHING = {None, "none", "transparent"}
@@ -82,4 +83,4 @@ def _token(source: ET.Element, key: str) -> str | None:
 
 def _rounded(text: str) -> str:
     """Coordinates to a hundredth of a pixel: a third of the bytes, and nothing that can be seen."""
-    return _NUMBER.sub(lambda found: f"{round(float(found.group()), 2) + 0.0:.2f}".rstrip("0").rstrip("."), text)
+    return _NUMBER.sub(lambda found: f"{float(found.group()):.2f}".rstrip("0").rstrip("."), text)

@@ -1,4 +1,4 @@
-"""A table of results: a caption, one header row, the first column naming the row, numbers aligned on the right."""
+"""A table of results: a caption, one header row, the first column naming the row, numbers on the right."""
 
 from __future__ import annotations
 

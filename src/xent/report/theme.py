@@ -1,7 +1,7 @@
 """The palette and the manner of every chart.
 
-A chart names its colours by the tokens below, which are no colours of their own: svg.py turns each into a class, and
-style.css gives the class its colour in the light and in the dark theme. A and B differ by hue and also by shape or dash.
+A chart names its colours by the tokens below, which are no colours of their own: svg.py turns each into a class,
+and style.css gives the class its colour in the light and in the dark theme. A and B differ by shape as well.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ CONFIG: dict[str, Any] = {
         "titleFontSize": FONT_SIZE,
         "titleFontWeight": "normal",
         "tickSize": 4,
-        # Where labels go must not hang on the fonts of the machine that draws, or the bytes would change with it:
-        # no label is measured, and each axis says how much room it takes.
+        # Where labels go must not hang on the fonts of the machine that draws, or the bytes would change with
+        # it: no label is measured, and each axis says how much room it takes.
         "labelOverlap": False,
         "labelFlush": False,
         "labelBound": False,

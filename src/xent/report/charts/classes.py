@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 import altair as alt
 
-from ..format import shorten
-from ..html import Markup
-from ..node import Interval
-from ..theme import A, INK, MUTED, PAPER
+from xent.report.format import shorten
+from xent.report.html import Markup
+from xent.report.node import Interval
+from xent.report.theme import INK, MUTED, PAPER, A
+
 from .frame import Frame, data, letters, rule, ticks
 
 _ROW = 19  # px
@@ -28,7 +29,7 @@ class ClassLoss:
 
 
 def classes(items: Sequence[ClassLoss], overall: float, label: str) -> Markup:
-    """One dot a class; a class of infinite loss is an arrow at the right edge; a line marks the loss of all rows."""
+    """One dot a class, an arrow at the right edge where its loss is infinite, a line at the loss of all rows."""
     frame = Frame(height=_ROW * len(items) + 62, left=116, top=20, bottom=42)
     finite = [v for c in items for v in (c.nats.value, c.nats.high) if math.isfinite(v)]
     if math.isfinite(overall):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import altair as alt
 
-from ..html import Markup
-from ..node import Interval
-from ..theme import A, B, INK, MUTED, PAPER
+from xent.report.html import Markup
+from xent.report.node import Interval
+from xent.report.theme import INK, MUTED, PAPER, A, B
+
 from .frame import Frame, data, ticks, widen
 
 
@@ -34,7 +35,7 @@ def difference(x: Interval, tip: str, label: str) -> Markup:
                 x=alt.X("low:Q", scale=scale), x2="high:Q", **at
             )
         )
-        cap = span.mark_tick(orient="vertical", fill=INK, size=12, thickness=2, aria=False)
+        cap = span.mark_tick(orient="vertical", fill=INK, size=12, thickness=2, opacity=1, aria=False)
         layers += [cap.encode(x=alt.X(f"{end}:Q", scale=scale), **at) for end in ("low", "high")]
     layers.append(
         alt.Chart(here)

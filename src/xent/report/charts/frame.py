@@ -1,11 +1,12 @@
 """What every chart shares: a fixed frame, its data, its axes.
 
-A drawing is made 360 px wide, the width of a phone, and shown up to a third larger where there is room: one drawing serves
-phone, desk and print with letters that can be read on each.
+A drawing is made 360 px wide, the width of a phone, and shown up to a third larger where there is room: one
+drawing serves phone, desk and print with letters that can be read on each.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +14,12 @@ from typing import Any
 
 import altair as alt
 
-from ..format import visible
-from ..html import Markup
-from ..svg import to_svg
-from ..theme import CONFIG
+from xent.report.format import compact, visible
+from xent.report.html import Markup
+from xent.report.svg import to_svg
+from xent.report.theme import CONFIG
 
-_DIGIT = 6.2  # px of one digit at the axis font size, the widest of the common system fonts
+_LETTER = 6.4  # px of a letter at FONT_SIZE in DejaVu Sans, the widest of the common system fonts
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Frame:
 
 
 def data(rows: Iterable[Mapping[str, Any]]) -> alt.Data:
-    """Rows for a chart; their text is made visible, and a number that is not finite has no place in a drawing."""
+    """Rows for a chart; their text is made visible, and their numbers are finite."""
     clean = [{k: visible(v) if isinstance(v, str) else v for k, v in row.items()} for row in rows]
     for row in clean:
         for key, value in row.items():
@@ -77,11 +78,15 @@ def rule(field: str, at: float, **options: Any) -> alt.Chart:
     return mark.encode(**{field: alt.X("at:Q") if field == "x" else alt.Y("at:Q")})
 
 
-def count_axis(most: int) -> tuple[alt.Scale, list[int]]:
-    """A logarithmic axis for counts that has a zero, and its ticks: one row next to a million can still be seen."""
+def counts_up(frame: Frame, field: str, most: int, labels: int) -> alt.Y:
+    """Counts upwards on a logarithmic axis that has a zero: one row next to a million can still be seen."""
     top = max(1, most)
-    ticks = [0] + [10**k for k in range(math.floor(math.log10(top)) + 1)]
-    return alt.Scale(type="symlog", constant=1, domain=[0, top * 1.15], nice=False), ticks
+    powers = [10**k for k in range(math.floor(math.log10(top)) + 1)]
+    values = [0, *(powers if len(powers) <= labels else powers[1::2])]
+    names = json.dumps({str(v): compact(v) for v in values})
+    axis = frame.y_axis("rows (log)", values=values, labelExpr=f"{names}[datum.value]")
+    scale = alt.Scale(type="symlog", constant=1, domain=[0, top * 1.15], nice=False)
+    return alt.Y(f"{field}:Q", scale=scale, axis=axis)
 
 
 def ticks(low: float, high: float, most: int) -> list[float]:
@@ -103,4 +108,9 @@ def widen(values: Sequence[float], share: float) -> tuple[float, float]:
 
 def letters(pixels: float) -> int:
     """How many letters fit."""
-    return int(pixels / _DIGIT)
+    return int(pixels / _LETTER)
+
+
+def text_width(text: str) -> float:
+    """About how many px a text takes."""
+    return len(text) * _LETTER

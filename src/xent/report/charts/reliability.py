@@ -1,16 +1,16 @@
-"""Reliability: how often the model is right where it says that it is, and how many rows stand behind each point."""
+"""Reliability: how often the model is right where it says so, and how many rows stand behind each point."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import altair as alt
 
-from ..html import Markup, join
-from ..theme import BAR, MUTED, PAPER
-from .frame import Frame, count_axis, data
+from xent.report.html import Markup, join
+from xent.report.theme import BAR, MUTED, PAPER
+
+from .frame import Frame, counts_up, data
 
 _TENTHS = [0, 0.2, 0.4, 0.6, 0.8, 1]
 _UNIT = alt.Scale(domain=[0, 1], nice=False)
@@ -36,6 +36,7 @@ class Model:
 
     colour: str
     shape: str
+    size: float
 
 
 def reliability(bins: Sequence[Bin], model: Model, confidence: str, frequency: str, label: str) -> Markup:
@@ -63,9 +64,11 @@ def _diagram(rows: alt.Data, model: Model, frequency: str, label: str) -> Markup
     ends = data([{"confidence": 0, "frequency": 0}, {"confidence": 1, "frequency": 1}])
     diagonal = alt.Chart(ends).mark_line(stroke=MUTED, strokeWidth=1, strokeDash=[4, 3], aria=False).encode(x=x, y=y)
     bars = alt.Chart(rows).mark_rule(stroke=model.colour, strokeWidth=2, aria=False)
-    caps = alt.Chart(rows).mark_tick(orient="horizontal", fill=model.colour, size=9, thickness=1.5, aria=False)
+    caps = alt.Chart(rows).mark_tick(
+        orient="horizontal", fill=model.colour, size=9, thickness=1.5, opacity=1, aria=False
+    )
     points = alt.Chart(rows).mark_point(
-        shape=model.shape, size=52, fill=model.colour, stroke=PAPER, strokeWidth=1, opacity=1
+        shape=model.shape, size=model.size, fill=model.colour, stroke=PAPER, strokeWidth=1, opacity=1
     )
     return frame.draw(
         label,
@@ -79,18 +82,14 @@ def _diagram(rows: alt.Data, model: Model, frequency: str, label: str) -> Markup
 
 def _counts(rows: alt.Data, most: int, confidence: str, label: str) -> Markup:
     frame = Frame(height=116, top=6, bottom=42)
-    scale, ticks = count_axis(most)
-    # Every power of ten of a million rows would overlap in so low a plot.
-    shown: list[Any] = ticks if len(ticks) < 5 else ticks[::2]
     x_axis = frame.x_axis(confidence, values=_TENTHS, format=".1f", grid=False)
-    y_axis = frame.y_axis("rows (log)", values=shown, format="~s")
     bars = alt.Chart(rows).mark_rect(fill=BAR, stroke=PAPER, strokeWidth=1)
     return frame.draw(
         f"Rows in each bin. {label}",
         bars.encode(
             x=alt.X("from:Q", scale=_UNIT, axis=x_axis),
             x2="to:Q",
-            y=alt.Y("n:Q", scale=scale, axis=y_axis),
+            y=counts_up(frame, "n", most, 2),
             y2=alt.datum(0),
             description=alt.Description("tip:N"),
         ),

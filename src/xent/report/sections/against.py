@@ -1,17 +1,18 @@
-"""A against B: the difference with its interval, both models side by side, and the differences of the rows."""
+"""A against B: the mean difference, both models side by side, and the differences of the rows."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 
-from ..charts.difference import difference
-from ..charts.histogram import Marked, histogram
-from ..figure import figure, note, pair, section
-from ..format import count, interval, p_value, percent_interval, rows, significant
-from ..html import Markup
-from ..node import Interval, Node
-from ..table import table
+from xent.report.charts.difference import difference
+from xent.report.charts.histogram import Marked, histogram
+from xent.report.figure import figure, note, pair, section
+from xent.report.format import count, interval, p_value, percent_interval, rows, significant
+from xent.report.html import Child, Markup, el, join
+from xent.report.node import Interval, Node
+from xent.report.table import table
+
 from .bins import bin_rows, bin_tips
 
 _MEASURES: tuple[tuple[str, tuple[str, ...], bool], ...] = (
@@ -33,9 +34,10 @@ def against(result: Node) -> Markup | None:
     node = result.node("comparison")
     return section(
         "A against B",
-        pair(*[f for f in (_difference(node), _histogram(node)) if f is not None]),
-        _side_by_side(result, node.node("summary")),
-        _error(node),
+        pair(
+            el("div", _difference(node), _side_by_side(result, node.node("summary")), _error(node)),
+            _histogram(node),
+        ),
     )
 
 
@@ -51,7 +53,9 @@ def _difference(node: Node) -> Markup:
         span = f" (95% interval {less.span}; {p})" if less.span else f" ({p})"
         sentence = f"A loses {less.value} nats a row less than B on average{span}, over {rows(node.count('rows'))}."
     if raw.has("floor"):
-        sentence += f" Both are floored at a probability of {significant(raw.number('floor'))}, since a loss was infinite."
+        sentence += (
+            f" Both are floored at a probability of {significant(raw.number('floor'))}, since a loss was infinite."
+        )
     numbers = table(
         "Mean difference of the losses, A − B",
         ("", "nats a row", "from", "to", "p"),
@@ -86,25 +90,29 @@ def _histogram(node: Node) -> Markup | None:
 
 
 def _side_by_side(result: Node, summary: Node) -> Markup:
-    lines: list[tuple[str, str, str]] = []
+    lines: list[tuple[Child, ...]] = []
     for label, path, share in _MEASURES:
-        a, b = (_measure(model, path, share) for model in (result, summary))
-        if a != "–" or b != "–":
-            lines.append((label, a, b))
-    for label, field in (("Calibration error, squared", "squared"), ("Expected calibration error (ECE)", "ece")):
+        measured = [_measure(model, path, share) for model in (result, summary)]
+        if any(measured):
+            lines.append((label, *(m or "–" for m in measured)))
+    for label, field in (
+        ("Calibration error, squared", "squared"),
+        ("Calibration error, ECE", "ece"),
+    ):
         if result.has("calibration") and summary.has("calibration"):
-            a, b = (significant(m.node("calibration").node(field).number("value"), 2) for m in (result, summary))
-            lines.append((label, a, b))
+            errors = [model.node("calibration").node(field).number("value") for model in (result, summary)]
+            lines.append((label, *(significant(x, 2) for x in errors)))
     return table("Both models on the same rows, with 95% intervals", ("", "A", "B"), lines)
 
 
-def _measure(model: Node, path: tuple[str, ...], share: bool) -> str:
+def _measure(model: Node, path: tuple[str, ...], share: bool) -> Markup | None:
     for step in path[:-1]:
         model = model.node(step)
     if not model.has(path[-1]):
-        return "–"
+        return None
     x = model.interval(path[-1])
-    return (percent_interval(x) if share else interval(x)).whole
+    shown = percent_interval(x) if share else interval(x)
+    return join(shown.value, el("span", shown.span, class_="span") if shown.span else None)
 
 
 def _error(node: Node) -> Markup | None:

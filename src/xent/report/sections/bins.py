@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..format import count, rows, significant
+from xent.report.format import count, rows, significant
 
 
 def bin_tips(edges: Sequence[float], counts: Sequence[int]) -> list[str]:

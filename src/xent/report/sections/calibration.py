@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 
-from ..charts.reliability import Bin, Model, reliability
-from ..figure import figure, note, pair, section
-from ..format import count, fixed, p_value, rows, significant
-from ..html import Markup
-from ..node import Node
-from ..table import table
-from ..theme import A, B
+from xent.report.charts.reliability import Bin, Model, reliability
+from xent.report.figure import figure, note, pair, section
+from xent.report.format import count, fixed, p_value, rows, significant
+from xent.report.html import Markup
+from xent.report.node import Node
+from xent.report.table import table
+from xent.report.theme import A, B
 
-_LOOK_A = Model(colour=A, shape="circle")
-_LOOK_B = Model(colour=B, shape="diamond")
+_LOOK_A = Model(colour=A, shape="circle", size=52)
+_LOOK_B = Model(colour=B, shape="diamond", size=84)
 
 
 def calibration(result: Node) -> Markup | None:
@@ -74,15 +74,19 @@ def _bin(b: Node) -> Bin:
 def _nulls(node: Node, who: str) -> Markup:
     squared, ece = node.node("squared"), node.node("ece")
     p = squared.number("p_value")
-    seen = "no miscalibration can be told from chance" if not p < 0.05 else "miscalibrated beyond chance"
-    if math.isnan(p):
-        seen = "too few rows to tell"
     return note(
         f"{who}: " if who else None,
         f"squared calibration error {significant(squared.number('value'), 2)}"
         f" ({significant(squared.number('null_mean'), 2)} on average if perfectly calibrated,"
-        f" 95% below {significant(squared.number('null_high'), 2)}; {p_value(p)}): {seen}."
+        f" 95% below {significant(squared.number('null_high'), 2)}; {p_value(p)}): {found(p)}."
         f" ECE {significant(ece.number('value'), 2)}"
         f" (if perfectly calibrated: {significant(ece.number('null_mean'), 2)} on average,"
         f" 95% below {significant(ece.number('null_high'), 2)}).",
     )
+
+
+def found(p: float) -> str:
+    """What the p-value of the squared calibration error says, at 5%."""
+    if math.isnan(p):
+        return "too few rows to tell"
+    return "miscalibrated beyond chance" if p < 0.05 else "not to be told from a calibrated model"

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from ..charts.confusion import Cell, confusion, is_wide
-from ..figure import figure, note, section
-from ..format import count, percent, rows
-from ..html import Markup, name
-from ..node import Node
-from ..table import table
+from xent.report.charts.confusion import Cell, confusion, is_wide
+from xent.report.figure import figure, note, pair, section
+from xent.report.format import count, percent, rows
+from xent.report.html import Markup, name
+from xent.report.node import Node
+from xent.report.table import table
 
 
 def confusions(result: Node) -> Markup | None:
     """The section, or None where the input names no classes."""
     if not result.has("confusion") and not result.has("confusions"):
         return None
-    return section("Confusions", _matrix(result), _commonest(result))
+    matrix, commonest = _matrix(result), _commonest(result)
+    side_by_side = matrix is not None and not is_wide(len(result.node("confusion").texts("names")))
+    return section("Confusions", pair(matrix, commonest) if side_by_side else [matrix, commonest])
 
 
 def _matrix(result: Node) -> Markup | None:

@@ -2,61 +2,92 @@
 
 from __future__ import annotations
 
-from ..figure import details, section
-from ..html import Markup, el, join
-from ..node import Node
+import re
+from dataclasses import dataclass
 
-_SUM = "Σ"
+from xent.report.figure import details, section
+from xent.report.html import Markup, el, join
+from xent.report.node import Node
+
+
+@dataclass(frozen=True)
+class _Term:
+    """A measure, its definition, and the field without which the page does not show it.
+
+    In the definition ``*q*`` is a variable and ``_k`` an index.
+    """
+
+    name: str
+    text: str
+    field: str | None = None
+
+
+_TERMS = (
+    _Term(
+        "Cross-entropy",
+        "The mean over the rows of *ℓ*_i = −log *q*(truth), where *q* is the probability that the model gives; in nats"
+        " with the natural logarithm, in bits divided by log 2. Nothing is clipped: a truth of probability zero costs"
+        " infinity.",
+    ),
+    _Term(
+        "95% interval",
+        "Made so that in 95 of 100 samples of rows of the same kind it holds the value of all such rows.",
+    ),
+    _Term("Perplexity", "exp of the cross-entropy in nats; its interval is exp of that interval."),
+    _Term(
+        "Bits per byte",
+        "Σ *ℓ*_i ÷ (log 2 · bytes): the sum of the losses in bits over the sum of the bytes.",
+        "bits_per_byte",
+    ),
+    _Term("Error", "The share of rows whose most probable class is not the truth, with Wilson’s interval.", "error"),
+    _Term("Brier score", "The mean over the rows of Σ_k (*q*_k − 1[*k* = truth])², over all classes *k*.", "brier"),
+    _Term(
+        "Confidence",
+        "The cross-entropy less the mean entropy −Σ_k *q*_k log *q*_k of the predictions, which a calibrated model has"
+        " at zero. Above zero the model is overconfident, below it underconfident; where the interval holds zero it"
+        " cannot be told.",
+        "confidence",
+    ),
+    _Term(
+        "Calibration error",
+        "Rows are put into bins by the probability of the predicted class. Squared: the mean of (mean confidence −"
+        " frequency)² over the rows’ bins, less its bias. ECE: the mean of |mean confidence − frequency|. Chance alone"
+        " moves both away from zero, so each stands beside what a perfectly calibrated model of the same confidence"
+        " would show.",
+        "calibration",
+    ),
+    _Term("Interval of a bin", "Clopper–Pearson, exact for a binomial frequency.", "calibration"),
+    _Term(
+        "Skill",
+        "1 − cross-entropy ÷ baseline, where the baseline always predicts the class frequencies of these rows.",
+        "baseline",
+    ),
+    _Term(
+        "Difference of A and B",
+        "The mean over the same rows of *ℓ*_A − *ℓ*_B. Pairing takes out what makes a row hard for both.",
+        "comparison",
+    ),
+    _Term(
+        "McNemar’s test",
+        "Whether the rows on which only A is wrong are as many as those on which only B is.",
+        "comparison",
+    ),
+)
+_MARKED = re.compile(r"\*(\w+)\*|_(\w)")
 
 
 def definitions(result: Node) -> Markup:
     """Terms and formulas, only of the measures that the page shows."""
-    items = [text for shown, text in _all(result) if shown]
-    return section(
-        "Definitions",
-        details(
-            "How each number is defined",
-            el("dl", [join(el("dt", term), el("dd", text)) for term, text in items], class_="terms"),
-        ),
-    )
+    shown = [term for term in _TERMS if term.field is None or result.has(term.field)]
+    items = [join(el("dt", term.name), el("dd", _formula(term.text))) for term in shown]
+    return section("Definitions", details("How each number is defined", el("dl", items, class_="terms")))
 
 
-def _i(text: str) -> Markup:
-    return el("i", text)
-
-
-def _all(result: Node) -> list[tuple[bool, tuple[str, Markup]]]:
-    ell = join(_i("ℓ"), el("sub", _i("i")))
-    has = result.has
-    return [
-        (
-            True,
-            (
-                "Cross-entropy",
-                join("The mean over the rows of ", ell, " = −log ", _i("q"), "(truth), the negative log-probability that the model gives to the truth; in nats (natural logarithm) and in bits (nats ÷ log 2). Nothing is clipped: a truth of probability zero costs infinity."),
-            ),
-        ),
-        (True, ("95% interval", join("The range that holds the true value in 95 of 100 repetitions with other rows of the same kind."))),
-        (True, ("Perplexity", join("exp of the cross-entropy in nats; its interval is exp of that interval."))),
-        (has("bits_per_byte"), ("Bits per byte", join(_SUM, ell, " ÷ (log 2 · bytes): the sum of the losses in bits over the sum of the bytes."))),
-        (has("error"), ("Error", join("The share of rows whose most probable class is not the truth, with Wilson’s interval."))),
-        (has("brier"), ("Brier score", join("The mean of ", _SUM, el("sub", _i("k")), " (", _i("q"), el("sub", _i("k")), " − 1[", _i("k"), " = truth])²."))),
-        (
-            has("confidence"),
-            (
-                "Confidence",
-                join("The cross-entropy less the mean entropy of the predictions, −", _SUM, " ", _i("q"), " log ", _i("q"), ". A calibrated model has zero; above zero the model is overconfident, below it underconfident; “cannot tell” where the interval holds zero."),
-            ),
-        ),
-        (
-            has("calibration"),
-            (
-                "Calibration error",
-                join("Rows are put into bins by the probability of the predicted class. Squared: the mean over the bins of (mean confidence − frequency)², less its bias. ECE: the mean of |confidence − frequency|. Both are zero or above even for a perfect model by chance alone, so each stands beside what a perfectly calibrated model of the same confidence would show."),
-            ),
-        ),
-        (has("calibration"), ("Interval of a bin", join("Clopper–Pearson: exact for a binomial frequency."))),
-        (has("baseline"), ("Skill", join("1 − cross-entropy ÷ baseline, where the baseline always predicts the class frequencies of these rows."))),
-        (has("comparison"), ("Difference of A and B", join("The mean over the same rows of ", _i("ℓ"), el("sub", "A"), " − ", _i("ℓ"), el("sub", "B"), ". Pairing the rows removes what makes a row hard for both models."))),
-        (has("comparison"), ("McNemar’s test", join("Whether rows on which only A is wrong are as many as rows on which only B is."))),
-    ]
+def _formula(text: str) -> Markup:
+    parts: list[str | Markup] = []
+    end = 0
+    for found in _MARKED.finditer(text):
+        variable, index = found.groups()
+        parts += [text[end : found.start()], el("i", variable) if variable else el("sub", el("i", index))]
+        end = found.end()
+    return join(parts, text[end:])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..figure import note, section
-from ..format import count, fixed, significant
-from ..html import Child, Markup, name
-from ..node import Node
-from ..table import table
+from xent.report.figure import note, section
+from xent.report.format import count, fixed, significant
+from xent.report.html import Child, Markup, name
+from xent.report.node import Node
+from xent.report.table import table
 
 
 def hardest(result: Node) -> Markup:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 
-from ..format import Shown, fixed, interval, p_value, percent, percent_interval, significant
-from ..html import Child, Markup, el
-from ..node import Interval, Node
+from xent.report.format import Shown, fixed, interval, p_value, percent, percent_interval, significant
+from xent.report.html import Child, Markup, el
+from xent.report.node import Interval, Node
+
+from .calibration import found
 
 
 def key_figures(result: Node) -> Markup:
@@ -35,13 +37,13 @@ def key_figures(result: Node) -> Markup:
     return el("section", el("h2", title), el("dl", tiles, class_="tiles"))
 
 
-def _tile(label: str, value: Child, *remarks: str) -> Markup:
+def _tile(label: str, value: Child, *remarks: str, long: bool = False) -> Markup:
     return el(
         "div",
         el("dt", label),
         el("dd", value, class_="value"),
         [el("dd", remark, class_="remark") for remark in remarks if remark],
-        class_="tile",
+        class_="tile long" if long else "tile",
     )
 
 
@@ -71,16 +73,17 @@ def _confidence(result: Node) -> Markup:
     remark = f"loss − entropy {shown.whole}"
     if result.has("entropy"):
         remark += f"; entropy {interval(result.interval('entropy')).value} nats"
-    return _tile("Confidence", verdict[:1].upper() + verdict[1:], remark)
+    return _tile("Confidence", verdict[:1].upper() + verdict[1:], remark, long=True)
 
 
 def _calibration(node: Node) -> Markup:
     squared = node.node("squared")
+    p = squared.number("p_value")
     return _tile(
         "Calibration error, squared",
         significant(squared.number("value"), 2),
-        f"if perfectly calibrated: {significant(squared.number('null_mean'), 2)} on average,"
-        f" 95% below {significant(squared.number('null_high'), 2)}; {p_value(squared.number('p_value'))}",
+        f"{found(p)} ({p_value(p)})",
+        long=True,
     )
 
 
@@ -92,4 +95,5 @@ def _baseline(node: Node) -> Markup:
         value,
         f"over the class frequencies: {significant(node.number('nats'))} nats,"
         f" {significant(node.number('bits'))} bits, error {percent(node.number('error'))}",
+        long=True,
     )

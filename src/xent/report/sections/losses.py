@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 
-from ..charts.classes import ClassLoss, classes
-from ..charts.histogram import Marked, histogram
-from ..figure import figure, note, pair, section
-from ..format import count, fixed, interval, percent, rows, significant
-from ..html import Markup, name
-from ..node import Node
-from ..table import table
-from ..theme import A, MUTED
+from xent.report.charts.classes import ClassLoss, classes
+from xent.report.charts.histogram import Marked, histogram
+from xent.report.figure import figure, note, pair, section
+from xent.report.format import count, fixed, interval, percent, rows, significant
+from xent.report.html import Markup, name
+from xent.report.node import Node
+from xent.report.table import table
+from xent.report.theme import MUTED, A
+
 from .bins import bin_rows, bin_tips
 
 _DRAWN = 30
@@ -19,7 +20,7 @@ _DRAWN = 30
 
 def losses(result: Node) -> Markup:
     """Both figures side by side; only the first where the input names no classes."""
-    return section("Losses", pair(*[f for f in (_rows(result), _classes(result)) if f is not None]))
+    return section("Losses", pair(_rows(result), _classes(result)))
 
 
 def _rows(result: Node) -> Markup:
@@ -40,7 +41,9 @@ def _rows(result: Node) -> Markup:
     if result.has("baseline"):
         baseline = result.node("baseline").number("nats")
         marked.append(Marked(baseline, f"class frequencies alone {significant(baseline)}", MUTED, (4, 3)))
-        sentence += f" The mean is {interval(mean).value}; always predicting the class frequencies has {significant(baseline)}."
+        sentence += (
+            f" The mean is {interval(mean).value}; always predicting the class frequencies has {significant(baseline)}."
+        )
     infinite = result.node("loss").count("infinite_rows")
     if infinite:
         sentence += f" {rows(infinite)} with an infinite loss cannot be drawn."

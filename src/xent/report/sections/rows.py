@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import math
 
-from ..figure import note, section
-from ..format import count, interval, rows, significant
-from ..html import Markup, join
-from ..node import Node
+from xent.report.figure import note
+from xent.report.format import count, interval, rows, significant
+from xent.report.html import Markup, el, join
+from xent.report.node import Node
 
 
 def row_account(result: Node) -> Markup:
     """Rows read, used, ignored and refused; infinite losses and refused rows as warnings."""
     node = result.node("rows")
     refused = node.count("refused")
-    parts = f"{rows(node.count('read'))} read: {count(node.count('used'))} used, {count(node.count('ignored'))} ignored, {count(refused)} refused."
-    warnings = []
-    if refused:
-        warnings.append(_refused(node, refused))
-    infinite = _infinite(result.node("loss"))
-    if infinite:
-        warnings.append(infinite)
-    return section("Rows", note(parts), warnings)
+    parts = (
+        f"{rows(node.count('read'))} read: {count(node.count('used'))} used,"
+        f" {count(node.count('ignored'))} ignored, {count(refused)} refused."
+    )
+    warnings = [_refused(node, refused) if refused else None, _infinite(result.node("loss"))]
+    return join(el("p", parts, class_="source"), warnings)
 
 
 def _refused(node: Node, refused: int) -> Markup:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 
-from ..format import count, interval, percent, significant
-from ..html import Markup, el, join, name
-from ..node import Node
+from xent.report.format import count, interval, percent, significant
+from xent.report.html import Markup, el, join, name
+from xent.report.node import Node
+
+from .rows import row_account
 
 
 def header(result: Node) -> Markup:
@@ -19,6 +21,7 @@ def header(result: Node) -> Markup:
         el("p", verdict(result), class_="verdict"),
         _against(result),
         el("p", _source(result), class_="source"),
+        row_account(result),
     )
 
 
@@ -52,7 +55,8 @@ def _floored(loss: Node) -> str:
         return ""
     floor = loss.node("floor")
     at = significant(floor.number("probability"))
-    return f" With every probability of a truth raised to at least {at} it is {interval(floor.interval('nats')).value} nats."
+    nats = interval(floor.interval("nats")).value
+    return f" With every probability of a truth raised to at least {at} it is {nats} nats."
 
 
 def _skill(result: Node) -> str:
@@ -63,9 +67,8 @@ def _skill(result: Node) -> str:
     if not math.isfinite(skill):
         return ""
     side = "below" if skill >= 0 else "above"
-    return (
-        f": {percent(abs(skill))} {side} the {significant(baseline.number('nats'))} nats of always predicting the class frequencies"
-    )
+    nats = significant(baseline.number("nats"))
+    return f": {percent(abs(skill))} {side} the {nats} nats of always predicting the class frequencies"
 
 
 def _against(result: Node) -> Markup | None:
