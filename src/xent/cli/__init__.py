@@ -1,0 +1,44 @@
+"""The command line: parsing, progress, exit codes; no mathematics."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+from xent.errors import MissingExtraError, XentError
+
+__all__ = ["main"]
+
+UNUSABLE = 2
+"""Exit code of input or usage that cannot be worked with."""
+
+
+def main() -> None:
+    """Run ``xent``. Exits 0 where all went well, 2 where the input or the usage cannot be worked with."""
+    try:
+        for library in ("typer", "rich"):
+            _need(library)
+        from xent.cli.app import app
+
+        app(prog_name="xent")
+    except XentError as error:
+        print(f"xent: {_plain(str(error))}", file=sys.stderr)
+        sys.exit(UNUSABLE)
+
+
+def _need(library: str) -> None:
+    try:
+        import_module(library)
+    except ModuleNotFoundError as error:
+        if error.name != library:
+            raise
+        raise MissingExtraError(
+            "the command line", "typer and rich", f"no module {library}", 'Run: pip install "xent[cli]"'
+        ) from error
+
+
+def _plain(text: str) -> str:
+    """A message with control characters written out: it may quote a file."""
+    from xent.report.format import visible
+
+    return visible(text)

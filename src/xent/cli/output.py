@@ -1,0 +1,64 @@
+"""Files written at the end, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from xent.errors import OptionError
+
+
+def check_destination(flag: str, path: Path | None, inputs: Sequence[str | None]) -> None:
+    """Refuse before the work what would fail or destroy after it: no folder to write to, or an input file."""
+    if path is None:
+        return
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise OptionError(flag, "a file in a folder that is there", repr(str(path)), "Make the folder first.")
+    for name in inputs:
+        if name is not None and path.exists() and os.path.exists(name) and os.path.samefile(path, name):
+            raise OptionError(flag, "a file of its own", f"{str(path)!r}, which is an input", "Choose another name.")
+
+
+def write_outputs(result: dict[str, Any], *, html: Path | None, json: Path | None) -> None:
+    """Write the page and the JSON. Each is made beside its place and moved there once both are whole."""
+    made: list[tuple[Path, Path]] = []
+    try:
+        if json is not None:
+            made.append((_made("--json", json, lambda path: _write_json(result, path)), json))
+        if html is not None:
+            from xent.report import write_html
+
+            made.append((_made("--html", html, lambda path: write_html(result, path)), html))
+        for temporary, place in made:
+            os.replace(temporary, place)
+    finally:
+        for temporary, _ in made:
+            temporary.unlink(missing_ok=True)
+
+
+def _write_json(result: dict[str, Any], path: Path) -> None:
+    text = json.dumps(result, ensure_ascii=False, allow_nan=False, indent=2)
+    path.write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def _made(flag: str, place: Path, write: Callable[[Path], None]) -> Path:
+    """A temporary file beside ``place``, written; with the permissions that a new file of the user's has."""
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.absolute().parent)
+    except OSError as error:
+        raise OptionError(flag, "a folder that can be written to", f"{place}: {error.strerror}") from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        write(temporary)
+    except BaseException:
+        temporary.unlink()
+        raise
+    return temporary

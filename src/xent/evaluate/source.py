@@ -1,0 +1,135 @@
+"""Where a model's predictions are: its columns, how they are laid out, and the classes they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from xent.errors import ColumnError, OneClassError, OptionError
+from xent.evaluate.columns import Columns, find_columns
+from xent.evaluate.matrix import Floats, list_matrix, vector, wide_matrix
+from xent.evaluate.options import Options
+from xent.evaluate.readers import Request, Table
+
+_FLAG = {
+    "logits": "--logits",
+    "probs": "--probs",
+    "log_probs": "--log-probs",
+    "prob": "--prob",
+    "log_likelihood": "--log-likelihood",
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """One model's Q. ``width`` is K; ``classes`` names them, or is None for tokens."""
+
+    argument: str
+    name: str
+    columns: tuple[str, ...]
+    layout: str  # "wide", "list" or "single"
+    width: int
+    classes: tuple[str, ...] | None
+
+    def matrix(self, batch: Any, first_row: int) -> Floats:
+        """Q of a batch: (N, K), or (N,) for a single number a row."""
+        if self.layout == "wide":
+            return wide_matrix(batch, self.columns, self.argument)
+        column = batch.column(batch.schema.get_field_index(self.columns[0]))
+        if self.layout == "single":
+            return vector(column, self.columns[0], self.argument)
+        return list_matrix(column, self.columns[0], self.argument, self.width, first_row)
+
+
+def find_source(table: Table, pattern: str, options: Options, argument: str | None = None) -> Source:
+    """Resolve a pattern in a file.
+
+    Raises ColumnError where it matches nothing usable, OneClassError for a softmax over one column, OptionError where
+    ``classes`` has another number of names.
+    """
+    argument = argument or f"{_FLAG[options.holds]} {pattern!r}"
+    taken = [c for c in (options.truth, options.id, options.bytes) if c is not None]
+    columns = find_columns(pattern, table.names, taken, argument)
+    if options.kind != "classes":
+        return _single(table, columns, options, argument)
+    lists = [name for name in columns.names if table.is_list(name)]
+    if len(columns.names) == 1:
+        if not lists:
+            raise OneClassError(
+                argument,
+                "two classes or more: several columns or one list column",
+                f"one column {columns.names[0]!r}",
+                "For the probability of the second of two classes, use --prob.",
+            )
+        width = _list_width(table, columns.names[0], argument)
+        names = tuple(str(index) for index in range(width))
+        layout = "list"
+    else:
+        if lists:
+            raise ColumnError(
+                argument, "columns of one number a row, or one list column", f"a list in {lists[0]!r}"
+            )
+        width, layout = len(columns.names), "wide"
+        assert columns.classes is not None, "several columns always have names"
+        names = columns.classes
+    if width < 2:
+        raise OneClassError(
+            argument, "two classes or more", f"lists of {width}", "Use --prob for one probability."
+        )
+    if options.classes is not None:
+        if len(options.classes) != width:
+            raise OptionError(
+                "--classes",
+                f"{width} names, one for each class of {columns.pattern!r}",
+                f"{len(options.classes)}",
+            )
+        names = options.classes
+    return Source(argument, columns.pattern, columns.names, layout, width, names)
+
+
+def _single(table: Table, columns: Columns, options: Options, argument: str) -> Source:
+    if len(columns.names) != 1 or table.is_list(columns.names[0]):
+        raise ColumnError(
+            argument,
+            "one column of one number a row",
+            f"{len(columns.names)} columns or a list",
+            "Name one column.",
+        )
+    classes = None
+    if options.kind == "binary":
+        classes = options.classes or ("0", "1")
+    return Source(argument, columns.pattern, columns.names, "single", 1, classes)
+
+
+def _list_width(table: Table, name: str, argument: str) -> int:
+    """The length of the first list that is not null."""
+    for batch in table.batches(Request((name,)), 1024):
+        present = batch.column(0).drop_null()
+        if len(present):
+            return len(present[0])
+    raise ColumnError(argument, f"a list in some row of {name!r}", "none", "Is the file empty?")
+
+
+def aligned(b: Source, a: Source) -> Source:
+    """B with its columns in the order of A's classes.
+
+    Raises ColumnError where the two models do not have the same classes.
+    """
+    if a.classes == b.classes and a.width == b.width:
+        return b
+    if b.layout != "wide" or a.classes is None or b.classes is None or set(a.classes) != set(b.classes):
+        raise ColumnError(
+            b.argument,
+            f"the classes of A, {_few(a.classes)}",
+            _few(b.classes),
+            "Both models must have the same classes; name them with --classes where the columns do not.",
+        )
+    column_of = dict(zip(b.classes, b.columns, strict=True))
+    return replace(b, columns=tuple(column_of[name] for name in a.classes), classes=a.classes)
+
+
+def _few(names: Sequence[str] | None) -> str:
+    if names is None:
+        return "none"
+    return f"{len(names)}: " + ", ".join(names[:8]) + (" …" if len(names) > 8 else "")
