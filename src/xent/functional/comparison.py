@@ -8,7 +8,8 @@ from xent.core import algebra
 from xent.core.arrays import Array, namespace, to_compute
 from xent.core.reduction import Empty, Reduction
 from xent.errors import UndefinedPairError
-from xent.functional.call import P_, Q_, Call, prepare
+from xent.functional.call import P_, Q_, Call
+from xent.functional.prepare import prepare
 from xent.functional.reducing import Reducer
 
 
@@ -114,8 +115,8 @@ def classification_error(
     """Share of examples whose most probable class is not the true one: errors / total.
 
     For a Distribution the probability 1 − P(argmax Q) that the predicted class is wrong; for Indicators "yes" is
-    predicted where q > ½. The first of equal classes is predicted. Smoothing is left out: it is a means of training, and
-    an error is one of the labels themselves. Nothing is differentiated.
+    predicted where q > ½. The first of equal classes is predicted. Smoothing is left out: it is a means of training,
+    and an error is one of the labels themselves. Nothing is differentiated.
 
     Arguments, shapes, dtypes and errors as of ``cross_entropy``. NaN scores of an example that counts give NaN.
 

@@ -7,14 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 from xent.core import algebra
-from xent.core.arrays import Array, namespace, to_compute
+from xent.core.arrays import Array
 from xent.core.penalties import Penalty
 from xent.core.predictions import Projection
 from xent.core.reduction import Empty, Reduction
 from xent.core.shaping import Shaping
 from xent.core.values import Inspector, hard_rows
 from xent.errors import KindError, SoftTargetError, UndefinedPairError
-from xent.functional.call import P_, Q_, Call, mask_hidden, prepare
+from xent.functional.call import P_, Q_, Call
+from xent.functional.prepare import prepare
+from xent.functional.projection import projection_gradient
 from xent.functional.reducing import Reducer
 from xent.kernels.coefficients import row_coefficients, target_probs
 from xent.kernels.protocol import HardTarget, SoftTarget
@@ -145,7 +147,7 @@ def value_and_grad(
         scale = reducer.scale(call, losses)
         gradient = _gradient(call, shaping, penalties, scale)
         if isinstance(Q, Projection):
-            return value, _projection_gradient(call, Q, gradient)
+            return value, projection_gradient(call, Q, gradient)
         return value, gradient
 
 
@@ -271,17 +273,3 @@ def _detached(call: Call) -> Call:
 
 def _cut(x: Array | None) -> Array | None:
     return None if x is None else x.detach()
-
-
-def _projection_gradient(call: Call, Q: Projection, g: Array) -> tuple[Array, Array, Array | None]:
-    """By hidden, weight and bias: g·W, gᵀ·h and Σ g."""
-    xp = namespace(g)
-    hidden = to_compute(Q.hidden.detach() if hasattr(Q.hidden, "detach") else Q.hidden)
-    by_row = call.weight if call.rows else None
-    hidden = mask_hidden(hidden, call.counted, by_row)
-    weight = xp.astype(Q.weight.detach() if hasattr(Q.weight, "detach") else Q.weight, g.dtype, copy=False)
-    flat, rows = g.reshape((-1, g.shape[-1])), hidden.reshape((-1, hidden.shape[-1]))
-    d_hidden = xp.astype(xp.matmul(g, weight), Q.hidden.dtype, copy=False)
-    d_weight = xp.astype(xp.matmul(flat.T, rows), Q.weight.dtype, copy=False)
-    d_bias = None if Q.bias is None else xp.astype(xp.sum(flat, axis=0), Q.bias.dtype, copy=False)
-    return d_hidden, d_weight, d_bias

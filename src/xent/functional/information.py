@@ -11,7 +11,8 @@ from xent.core.reduction import Empty, Reduction
 from xent.core.targets import Labels
 from xent.core.values import Inspector
 from xent.errors import OptionError, ShapeError, UndefinedPairError
-from xent.functional.call import P_, Q_, TARGETS, Call, prepare, prepare_prediction, prepare_truth
+from xent.functional.call import P_, Q_, TARGETS, Call
+from xent.functional.prepare import prepare, prepare_prediction, prepare_truth
 from xent.functional.reducing import Reducer
 from xent.kernels.protocol import HardTarget, SoftTarget
 

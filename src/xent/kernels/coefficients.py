@@ -19,10 +19,8 @@ def target_mass(target: Target, classes: int) -> Array | float:
 
 def target_probs(target: SoftTarget) -> Array:
     """t = on·p + off, of Q's shape."""
-    if target.log_probs is not None:
-        p = namespace(target.log_probs).exp(to_compute(target.log_probs))
-    else:
-        p = target.probs
+    log_p = target.log_probs
+    p = target.probs if log_p is None else namespace(log_p).exp(to_compute(log_p))
     return p if target.on == 1.0 and target.off == 0.0 else p * target.on + target.off
 
 

@@ -10,7 +10,8 @@ target, and it has two duties, in two families.
                  LogProbabilities               − b·t − h·q(log q + 1)
                  Probabilities                  − b·t/q − h·(log q + 1)
 
-where a, b and h are one number a row. Weights, smoothing, focal, z-loss and the rest of the family only choose those numbers.
+where a, b and h are one number a row. Weights, smoothing, focal, z-loss and the rest of the family only choose those
+numbers.
 
 *Elements* (Indicators). Every element is an example of its own::
 

@@ -1,0 +1,190 @@
+"""The first half of every call: P and Q as a user wrote them, checked once, become a Call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xent.backends import find
+from xent.core import checks, values
+from xent.core.arrays import Array, compute_dtype, dtype_name, library, namespace
+from xent.core.predictions import Logits, LogProbabilities, Probabilities, Projection
+from xent.core.targets import Distribution, Indicators, Labels
+from xent.core.values import Inspector
+from xent.functional.call import P_, PREDICTIONS, Q_, TARGETS, Call
+from xent.functional.projection import projected_scores
+from xent.functional.truth import binary_truth, counted_examples, smoothing_of, soft_target, takes_part
+from xent.functional.weights import along, weigh_rows, weight_array
+from xent.kernels.protocol import Family, HardTarget, Link, Statistic, Target, Task
+
+_LINKS: dict[type, tuple[str, Link]] = {
+    Logits: ("scores", "logits"),
+    LogProbabilities: ("log_probs", "log_probs"),
+    Probabilities: ("probs", "probs"),
+}
+
+
+def prepare(
+    P: Any,
+    Q: Any,
+    *,
+    weight: Any = None,
+    class_weight: Any = None,
+    positive_weight: Any = None,
+    want: frozenset[Statistic] = frozenset({"loss"}),
+    smooth: bool = True,
+) -> Call:
+    """Check P, Q and the weights, and bring them into the form that kernels take."""
+    checks.require_pair(P, Q, TARGETS, PREDICTIONS)
+    if positive_weight is not None and not isinstance(P, Indicators):
+        checks.require_options(
+            {"positive_weight": positive_weight},
+            frozenset(),
+            "It weighs the yes side of Indicators; write class_weight=.",
+        )
+    source, link, shape, axis = _shape_of(Q)
+    truth = P.indices if isinstance(P, Labels) else P.values if isinstance(P, Indicators) else P.probs
+    checks.require_one_library({"P": truth, "Q": source})
+    rows = not isinstance(P, Indicators)
+    _require_shapes(P, truth, shape, axis)
+    backend, xp = find(source), namespace(source)
+    reads = backend.reads(source)
+    examples = shape[:axis] + shape[axis + 1 :] if rows else shape
+
+    w = weight_array(weight, source, "weight=", reads)
+    if w is not None:
+        checks.require_weight_shape(w, examples, "weight=", "example" if rows else "element")
+    counted = counted_examples(P, truth)
+    inspect = Inspector(reads, takes_part(counted, w, examples), axis if rows else None)
+
+    target: Target | None = None
+    t: Array | None = None
+    if isinstance(P, Labels):
+        values.labels_in_range(truth, shape[axis], inspect)
+        on, off = smoothing_of(P.smoothing if smooth else 0.0, shape[axis])
+        target = HardTarget(truth, on, off)
+    elif isinstance(P, Distribution):
+        target = soft_target(P, truth, axis, source, backend, inspect, smooth)
+    else:
+        t = binary_truth(P, truth, source, inspect, smooth)
+
+    q = projected_scores(Q, counted, w) if isinstance(Q, Projection) else source
+    if rows:
+        q = xp.moveaxis(q, axis, -1)
+    q = _checked_prediction(q, link, inspect, rows)
+    if class_weight is not None:
+        c = weight_array(class_weight, source, "class_weight=", reads)
+        checks.require_vector(c, shape[axis] if shape else 1, "class_weight=")
+        per_example = weigh_rows(c, target) if rows else along(c, axis, len(shape))
+        w = per_example if w is None else w * per_example
+    if positive_weight is not None:
+        positive_weight = weight_array(positive_weight, source, "positive_weight=", reads)
+        if positive_weight.ndim:
+            checks.require_vector(positive_weight, shape[axis] if shape else 1, "positive_weight=")
+            positive_weight = along(positive_weight, axis, len(shape))
+    task = _task(q, "rows" if rows else "elements", link, target, want)
+    return Call(backend, xp, task, q, axis, target, t, counted, w, positive_weight, reads)
+
+
+def prepare_prediction(Q: Any, *, weight: Any, want: frozenset[Statistic]) -> Call:
+    """The same for a measure of Q alone, whose classes are one softmax."""
+    checks.require_prediction(Q, PREDICTIONS)
+    source, link, shape, axis = _shape_of(Q)
+    checks.require_class_axis(source, "Q")
+    if shape[axis] == 0:
+        checks.require_classes(0)
+    backend, xp = find(source), namespace(source)
+    reads = backend.reads(source)
+    examples = shape[:axis] + shape[axis + 1 :]
+    w = weight_array(weight, source, "weight=", reads)
+    if w is not None:
+        checks.require_weight_shape(w, examples, "weight=", "example")
+    inspect = Inspector(reads, takes_part(None, w, examples), axis)
+    q = projected_scores(Q, None, w) if isinstance(Q, Projection) else source
+    q = _checked_prediction(xp.moveaxis(q, axis, -1), link, inspect, True)
+    task = _task(q, "rows", link, None, want)
+    return Call(backend, xp, task, q, axis, None, None, None, w, None, reads)
+
+
+def prepare_truth(P: P_, *, axis: int, weight: Any) -> Call:
+    """The same for a measure of P alone. ``q`` is P's own array, for its shape and type."""
+    truth = P.indices if isinstance(P, Labels) else P.values if isinstance(P, Indicators) else P.probs
+    backend, xp = find(truth), namespace(truth)
+    reads = backend.reads(truth)
+    rows = not isinstance(P, Indicators)
+    if isinstance(P, Distribution):
+        axis = checks.require_axis(truth, axis if P.axis is None else P.axis, "Distribution")
+        checks.require_same_axis(P.axis, axis, truth.ndim)
+    shape = tuple(truth.shape)
+    examples = shape[:axis] + shape[axis + 1 :] if isinstance(P, Distribution) else shape
+    like = xp.zeros(examples, dtype=compute_dtype(truth), device=truth.device)
+    w = weight_array(weight, like, "weight=", reads)
+    if w is not None:
+        checks.require_weight_shape(w, examples, "weight=", "example" if rows else "element")
+    counted = counted_examples(P, truth)
+    inspect = Inspector(reads, takes_part(counted, w, examples), axis if isinstance(P, Distribution) else None)
+    target: Target | None = None
+    t: Array | None = None
+    if isinstance(P, Labels):
+        target = HardTarget(truth)
+    elif isinstance(P, Distribution):
+        if shape[axis] == 0:
+            checks.require_classes(0)
+        target = soft_target(P, truth, axis, truth, backend, inspect, True)
+    else:
+        t = binary_truth(P, truth, truth, inspect, True)
+    task = _task(like, "rows" if rows else "elements", "probs", target, frozenset())
+    return Call(backend, xp, task, like, axis, target, t, counted, w, None, reads)
+
+
+def _shape_of(Q: Q_) -> tuple[Array, Link, tuple[int, ...], int]:
+    """The array that Q holds, its link, the shape of its scores and the class axis counted from 0."""
+    if isinstance(Q, Projection):
+        shape = (*Q.hidden.shape[:-1], Q.weight.shape[0])
+        return Q.hidden, "logits", shape, len(shape) - 1
+    name, link = _LINKS[type(Q)]
+    x = getattr(Q, name)
+    return x, link, tuple(x.shape), Q.axis % x.ndim if x.ndim else 0
+
+
+def _require_shapes(P: P_, truth: Array, shape: tuple[int, ...], axis: int) -> None:
+    if isinstance(P, Labels):
+        checks.require_label_shape(truth, shape, axis)
+        return
+    checks.require_same_shape(truth, shape, type(P).__name__)
+    if isinstance(P, Distribution):
+        checks.require_classes(shape[axis])
+        checks.require_same_axis(P.axis, axis, len(shape))
+
+
+def _checked_prediction(q: Array, link: Link, inspect: Inspector, rows: bool) -> Array:
+    if link == "probs":
+        return values.predicted_probabilities(q, inspect, rows=rows)
+    if link == "log_probs":
+        return values.predicted_log_probabilities(q, inspect, rows=rows)
+    return q
+
+
+def _task(q: Array, family: Family, link: Link, target: Target | None, want: frozenset[Statistic]) -> Task:
+    kind = "none" if target is None else "hard" if isinstance(target, HardTarget) else "soft"
+    if family == "elements":
+        kind = "soft"
+    return Task(
+        family=family,
+        link=link,
+        target=kind,  # type: ignore[arg-type]
+        library=library(q),
+        device=str(getattr(q, "device", "cpu")),
+        dtype=dtype_name(q),
+        shape=tuple(q.shape),
+        contiguous=_contiguous(q),
+        want=want,
+    )
+
+
+def _contiguous(q: Array) -> bool:
+    """Whether classes lie side by side in memory."""
+    if q.ndim == 0 or q.shape[-1] <= 1:
+        return True
+    if library(q) == "torch":
+        return bool(q.stride()[-1] == 1)
+    return bool(q.strides[-1] == q.itemsize)

@@ -1,0 +1,77 @@
+"""P as a kernel takes it: which examples count, and t of each."""
+
+from __future__ import annotations
+
+from xent.backends import Backend
+from xent.core import values
+from xent.core.arrays import Array, compute_dtype, namespace, to_compute
+from xent.core.targets import Distribution, Indicators, Labels
+from xent.core.values import Inspector
+from xent.functional.call import P_
+from xent.kernels.protocol import SoftTarget
+
+
+def counted_examples(P: P_, truth: Array) -> Array | None:
+    """Which examples are not ignored, compared in the labels' own type; None: all."""
+    if not isinstance(P, Labels) or P.ignore is None:
+        return None
+    xp = namespace(truth)
+    limits = xp.iinfo(truth.dtype)
+    if limits.min <= P.ignore <= limits.max:
+        return truth != xp.asarray(P.ignore, dtype=truth.dtype, device=truth.device)
+    return None  # a value that the type cannot hold marks nothing
+
+
+def takes_part(counted: Array | None, weight: Array | None, examples: tuple[int, ...]) -> Array | None:
+    """Examples whose values are checked: not ignored, and not of weight zero."""
+    if weight is None:
+        return counted
+    part = namespace(weight).broadcast_to(weight != 0, examples)
+    return part if counted is None else part & counted
+
+
+def smoothing_of(epsilon: float, classes: int) -> tuple[float, float]:
+    return (1.0 - epsilon, epsilon / classes) if epsilon else (1.0, 0.0)
+
+
+def soft_target(
+    P: Distribution,
+    truth: Array,
+    axis: int,
+    source: Array,
+    backend: Backend,
+    inspect: Inspector,
+    smooth: bool,
+) -> SoftTarget:
+    probs, log_probs = probabilities_of(P, source, axis, backend, inspect)
+    on, off = smoothing_of(P.smoothing if smooth else 0.0, truth.shape[axis])
+    return SoftTarget(probs, on, off, log_probs)
+
+
+def _probabilities(x: Array, like: Array) -> Array:
+    """x in the type that Q is computed in."""
+    return namespace(x).astype(x, compute_dtype(like), copy=False)
+
+
+def binary_truth(P: Indicators, truth: Array, like: Array, inspect: Inspector, smooth: bool) -> Array:
+    t = _probabilities(values.probabilities_of_p(truth, "Indicators(values)", inspect), like)
+    return t * (1.0 - P.smoothing) + P.smoothing / 2.0 if smooth and P.smoothing else t
+
+
+def probabilities_of(
+    P: Distribution, like: Array, axis: int, backend: Backend, inspect: Inspector
+) -> tuple[Array | None, Array | None]:
+    """(probabilities, None) or (None, log-probabilities) of P, checked, classes last."""
+    xp = namespace(P.probs)
+    x = xp.moveaxis(P.probs, axis, -1)
+    if P.holds == "probs":
+        hint = "If these are scores write Distribution.from_logits(…). If the class axis is another one, tell Q: axis=."
+        x = values.probabilities_of_p(x, "Distribution(probs)", inspect)
+        x = values.normalized(x, "Distribution(probs)", inspect, hint=hint)
+        return _probabilities(x, like), None
+    if P.holds == "logits":
+        x = to_compute(x)
+        x = -backend.surprisals(x if P.temperature == 1.0 else x / P.temperature, "logits")
+        return None, _probabilities(values.defined(x, "Distribution.from_logits(scores)", inspect), like)
+    x = values.predicted_log_probabilities(x, inspect, rows=True, name="Distribution.from_log_probs(log_probs)")
+    return None, _probabilities(values.defined(x, "Distribution.from_log_probs(log_probs)", inspect), like)

@@ -1,0 +1,43 @@
+"""Weights as arrays beside Q."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xent.core import checks, values
+from xent.core.arrays import Array, as_array, compute_dtype, is_python, namespace
+from xent.core.values import Inspector
+from xent.kernels.coefficients import target_probs
+from xent.kernels.protocol import HardTarget, Target
+
+
+def weight_array(value: Any, like: Array, argument: str, reads: bool) -> Array | None:
+    """A weight as an array beside Q, checked."""
+    if value is None:
+        return None
+    xp = namespace(like)
+    if is_python(value):
+        array = xp.asarray(as_array(value, argument).tolist(), dtype=compute_dtype(like), device=like.device)
+    else:
+        array = as_array(value, argument)
+        checks.require_numbers(array, argument)
+        checks.require_one_library({argument: array, "Q": like})
+        array = xp.astype(array, compute_dtype(like), copy=False)
+    return values.weights(array, argument, Inspector(reads))
+
+
+def weigh_rows(c: Array, target: Target | None) -> Array:
+    """Σ_k c_k t_k of each row: c[y] for labels."""
+    xp = namespace(c)
+    if isinstance(target, HardTarget):
+        index = xp.astype(target.index, xp.int64, copy=False)
+        safe = xp.where((index >= 0) & (index < c.shape[0]), index, 0)
+        picked = c[safe]
+        return picked if target.on == 1.0 else target.on * picked + target.off * xp.sum(c)
+    assert target is not None
+    return xp.sum(target_probs(target) * c, axis=-1)
+
+
+def along(vector: Array, axis: int, ndim: int) -> Array:
+    """A vector over classes, to broadcast against an array whose class axis is ``axis``."""
+    return vector if ndim <= 1 else vector.reshape([-1 if i == axis else 1 for i in range(ndim)])
