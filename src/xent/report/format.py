@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from .node import Interval
 
@@ -58,6 +60,29 @@ def shorten(text: str, width: int) -> str:
     return f"{head}…{tail}"
 
 
+def distinct(texts: Sequence[str], width: int) -> list[str]:
+    """Each text in at most ``width`` columns; where two would look alike, what all of them share is left out.
+
+    >>> distinct(["a long class 1 of mine", "a long class 2 of mine"], 9)
+    ['…1…', '…2…']
+    """
+    short = [shorten(text, width) for text in texts]
+    if len(set(short)) == len(set(texts)):
+        return short
+    clean = [visible(text) for text in texts]
+    start = _shared(clean)
+    rest = [text[start:] for text in clean]
+    end = _shared([text[::-1] for text in rest])
+    head, tail = ("…" if start else ""), ("…" if end else "")
+    inner = width - len(head) - len(tail)
+    return [f"{head}{shorten(text[: len(text) - end], inner)}{tail}" for text in rest]
+
+
+def _shared(texts: Sequence[str]) -> int:
+    """How many letters all texts begin with alike."""
+    return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, zip(*texts, strict=False)))
+
+
 def _columns(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
@@ -94,7 +119,13 @@ def percent(x: float) -> str:
     if not math.isfinite(x):
         return fixed(x, 0)
     size = abs(x) * 100
-    return fixed(x * 100, 0 if size >= 99.95 else 1 if size >= 9.995 else 2) + "%"
+    return fixed(x * 100, 0 if size >= 99.95 or size == 0 else 1 if size >= 9.995 else 2) + "%"
+
+
+def given(x: float) -> str:
+    """A number that somebody chose, such as a floor of 1e-9: as short as it was written."""
+    mantissa, _, exponent = f"{x:g}".partition("e")
+    return f"{mantissa}\u00a0×\u00a010{str(int(exponent)).translate(_SUPERSCRIPT)}" if exponent else mantissa
 
 
 def count(n: int) -> str:

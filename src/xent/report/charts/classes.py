@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import altair as alt
 
-from xent.report.format import shorten
+from xent.report.format import distinct
 from xent.report.html import Markup
 from xent.report.node import Interval
 from xent.report.theme import INK, MUTED, PAPER, A
@@ -29,14 +29,14 @@ class ClassLoss:
 
 
 def classes(items: Sequence[ClassLoss], overall: float, label: str) -> Markup:
-    """One dot a class, an arrow at the right edge where its loss is infinite, a line at the loss of all rows."""
+    """One dot a class, ∞ at the right edge where its loss is infinite, a line at the loss of all rows."""
     frame = Frame(height=_ROW * len(items) + 62, left=116, top=20, bottom=42)
     finite = [v for c in items for v in (c.nats.value, c.nats.high) if math.isfinite(v)]
     if math.isfinite(overall):
         finite.append(overall)
     high = (max(finite, default=0.0) or 1.0) * 1.06
     scale = alt.Scale(domain=[0, high], nice=False)
-    names = json.dumps([shorten(c.name, letters(frame.left - 12)) for c in items])
+    names = json.dumps(distinct([c.name for c in items], letters(frame.left - 12)))
     x_axis = frame.x_axis("loss of the class (nats)", values=ticks(0, high, 6), format="~g")
     y_axis = alt.Axis(title=None, labelExpr=f"{names}[datum.value]", ticks=False, domain=False, labelColor=INK)
     order = [str(i) for i in range(len(items))]
@@ -48,7 +48,9 @@ def classes(items: Sequence[ClassLoss], overall: float, label: str) -> Markup:
     known = data(
         {"i": i, "value": c.nats.value, "tip": c.tip} for i, c in enumerate(items) if math.isfinite(c.nats.value)
     )
-    endless = data({"i": i, "value": high, "tip": c.tip} for i, c in enumerate(items) if math.isinf(c.nats.value))
+    endless = data(
+        {"i": i, "value": high, "sign": "∞", "tip": c.tip} for i, c in enumerate(items) if math.isinf(c.nats.value)
+    )
     x = alt.X("value:Q", scale=scale, axis=x_axis)
     layers = [
         alt.Chart(bounded)
@@ -58,8 +60,8 @@ def classes(items: Sequence[ClassLoss], overall: float, label: str) -> Markup:
         .mark_point(size=46, fill=A, stroke=PAPER, strokeWidth=1, opacity=1)
         .encode(y=y, x=x, description=alt.Description("tip:N")),
         alt.Chart(endless)
-        .mark_point(shape="triangle-right", size=80, fill=A, stroke=PAPER, opacity=1)
-        .encode(y=y, x=x, description=alt.Description("tip:N")),
+        .mark_text(align="right", color=A, fontSize=15)
+        .encode(y=y, x=x, text="sign:N", description=alt.Description("tip:N")),
     ]
     if math.isfinite(overall):
         word = alt.Chart(data([{"at": overall, "name": "all rows"}])).mark_text(color=MUTED, dy=-9, aria=False)

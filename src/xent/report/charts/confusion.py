@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import altair as alt
 
-from xent.report.format import compact, shorten
+from xent.report.format import compact, distinct
 from xent.report.html import Markup
 from xent.report.theme import INK, INVERSE, MUTED, A
 
@@ -48,7 +48,7 @@ def confusion(names: Sequence[str], cells: Sequence[Cell], label: str) -> Markup
     top = _SIDE + 8 if k > 4 else 40
     frame = Frame(width=_SIDE + k * size + 8, height=top + k * size + 12, left=_SIDE, right=8, top=top, bottom=12)
     scale = alt.Scale(domain=list(range(k)), padding=0)
-    names_here = json.dumps([shorten(n, letters(_SIDE - 24)) for n in names])
+    names_here = json.dumps(distinct(names, letters(_SIDE - 24)))
     shared = {
         "labelExpr": f"{names_here}[datum.value]",
         "labelColor": INK,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import permutations, product
 
 import altair as alt
 
@@ -59,29 +59,35 @@ def histogram(
         )
     )
     positions = [(m.at - low) / (high - low) * frame.plot_width for m in marked]
-    pointers = [
-        layer
-        for row, i in enumerate(_arranged(marked, positions, frame.plot_width / 2))
-        for layer in _pointer(marked[i], row, positions[i] <= frame.plot_width / 2, scale)
-    ]
+    placed = _placed(marked, positions, frame)
+    pointers = [layer for row, (i, side) in enumerate(placed) for layer in _pointer(marked[i], row, side, scale)]
     return frame.draw(label, bars, *pointers)
 
 
-def _arranged(marked: Sequence[Marked], x: Sequence[float], middle: float) -> tuple[int, ...]:
-    """The order of the names from the plot upwards in which the fewest lines run through a name."""
+def _placed(marked: Sequence[Marked], x: Sequence[float], frame: Frame) -> list[tuple[int, int]]:
+    """Which name stands in which row from the plot upwards, right (1) or left (−1) of its line.
 
-    def crossings(order: tuple[int, ...]) -> int:
-        spans = [(x[i], x[i] + text_width(marked[i].name) * (1 if x[i] <= middle else -1)) for i in order]
-        return sum(min(span) < x[i] < max(span) for row, i in enumerate(order) for span in spans[:row])
+    Of all ways, the one in which no name leaves the drawing and the fewest lines run through a name.
+    """
 
-    return min(permutations(range(len(marked))), key=crossings)
+    def cost(placed: list[tuple[int, int]]) -> int:
+        spans = [sorted((x[i], x[i] + side * (text_width(marked[i].name) + 10))) for i, side in placed]
+        outside = sum(low < -frame.left or high > frame.plot_width + frame.right for low, high in spans)
+        crossed = sum(low < x[i] < high for row, (i, _) in enumerate(placed) for low, high in spans[:row])
+        return 10 * outside + crossed
+
+    n = len(marked)
+    ways = [
+        list(zip(order, sides, strict=True)) for sides in product((1, -1), repeat=n) for order in permutations(range(n))
+    ]
+    return min(ways, key=cost)
 
 
-def _pointer(marked: Marked, row: int, rightwards: bool, scale: alt.Scale) -> tuple[alt.Chart, alt.Chart]:
-    """The line of a marked value up to its name, which stands on the side that has room."""
+def _pointer(marked: Marked, row: int, side: int, scale: alt.Scale) -> tuple[alt.Chart, alt.Chart]:
+    """The line of a marked value up to its name."""
     here = data([{"at": marked.at, "name": marked.name}])
     height = -8 - _LINE * row
-    align, dx = ("left", 5) if rightwards else ("right", -5)
+    align, dx = ("left", 5) if side > 0 else ("right", -5)
     x = alt.X("at:Q", scale=scale)
     line = alt.Chart(here).mark_rule(stroke=marked.colour, strokeWidth=1.5, strokeDash=list(marked.dash), aria=False)
     word = alt.Chart(here).mark_text(align=align, dx=dx, color=marked.colour, aria=False)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from xent.report.charts.difference import difference
 from xent.report.charts.histogram import Marked, histogram
 from xent.report.figure import figure, note, pair, section
-from xent.report.format import count, interval, p_value, percent_interval, rows, significant
+from xent.report.format import count, given, interval, p_value, percent_interval, rows, significant
 from xent.report.html import Child, Markup, el, join
 from xent.report.node import Interval, Node
 from xent.report.table import table
@@ -53,9 +53,7 @@ def _difference(node: Node) -> Markup:
         span = f" (95% interval {less.span}; {p})" if less.span else f" ({p})"
         sentence = f"A loses {less.value} nats a row less than B on average{span}, over {rows(node.count('rows'))}."
     if raw.has("floor"):
-        sentence += (
-            f" Both are floored at a probability of {significant(raw.number('floor'))}, since a loss was infinite."
-        )
+        sentence += f" Both are floored at a probability of {given(raw.number('floor'))}, since a loss was infinite."
     numbers = table(
         "Mean difference of the losses, A − B",
         ("", "nats a row", "from", "to", "p"),

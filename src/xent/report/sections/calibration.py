@@ -75,8 +75,8 @@ def _nulls(node: Node, who: str) -> Markup:
     squared, ece = node.node("squared"), node.node("ece")
     p = squared.number("p_value")
     return note(
-        f"{who}: " if who else None,
-        f"squared calibration error {significant(squared.number('value'), 2)}"
+        f"{who}: squared" if who else "Squared",
+        f" calibration error {significant(squared.number('value'), 2)}"
         f" ({significant(squared.number('null_mean'), 2)} on average if perfectly calibrated,"
         f" 95% below {significant(squared.number('null_high'), 2)}; {p_value(p)}): {found(p)}."
         f" ECE {significant(ece.number('value'), 2)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from xent.report.figure import details, section
+from xent.report.figure import section
 from xent.report.html import Markup, el, join
 from xent.report.node import Node
 
@@ -80,7 +80,7 @@ def definitions(result: Node) -> Markup:
     """Terms and formulas, only of the measures that the page shows."""
     shown = [term for term in _TERMS if term.field is None or result.has(term.field)]
     items = [join(el("dt", term.name), el("dd", _formula(term.text))) for term in shown]
-    return section("Definitions", details("How each number is defined", el("dl", items, class_="terms")))
+    return section("How each number is defined", el("dl", items, class_="terms"))
 
 
 def _formula(text: str) -> Markup:

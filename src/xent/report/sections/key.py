@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from xent.report.format import Shown, fixed, interval, p_value, percent, percent_interval, significant
+from xent.report.format import Shown, fixed, given, interval, p_value, percent, percent_interval, significant
 from xent.report.html import Child, Markup, el
 from xent.report.node import Interval, Node
 
@@ -57,7 +57,7 @@ def _loss(label: str, loss: Node, unit: str) -> Markup:
     if math.isinf(x.value) and loss.has("floor"):
         floor = loss.node("floor")
         floored = interval(floor.interval(unit)).value
-        return _tile(label, _unit(shown, unit), f"{floored} with a floor of {significant(floor.number('probability'))}")
+        return _tile(label, _unit(shown, unit), f"{floored} with a floor of {given(floor.number('probability'))}")
     return _tile(label, _unit(shown, unit), shown.span)
 
 

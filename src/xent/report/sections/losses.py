@@ -78,7 +78,7 @@ def _classes(result: Node) -> Markup | None:
         else f"{worst.name} has {interval(worst.nats).value} nats."
     )
     if len(items) > _DRAWN:
-        sentence += f" Drawn are the {_DRAWN} worst of {count(len(items))} classes; the table below has all of them."
+        sentence += f" Drawn are the {_DRAWN} worst classes; the table has {count(len(items))}."
     numbers = table(
         "Loss of each class, worst first",
         ("class", "rows", "nats", "low", "high", "error"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from xent.report.figure import note
-from xent.report.format import count, interval, rows, significant
+from xent.report.format import count, given, interval, rows
 from xent.report.html import Markup, el, join
 from xent.report.node import Node
 
@@ -44,7 +44,7 @@ def _infinite(loss: Node) -> Markup | None:
     if not loss.has("floor"):
         return note(text, warn=True)
     floor = loss.node("floor")
-    at = significant(floor.number("probability"))
+    at = given(floor.number("probability"))
     nats, bits = interval(floor.interval("nats")), interval(floor.interval("bits"))
     return note(
         join(

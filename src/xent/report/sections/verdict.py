@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from xent.report.format import count, interval, percent, significant
+from xent.report.format import count, given, interval, percent, significant
 from xent.report.html import Markup, el, join, name
 from xent.report.node import Node
 
@@ -54,7 +54,7 @@ def _floored(loss: Node) -> str:
     if not loss.has("floor"):
         return ""
     floor = loss.node("floor")
-    at = significant(floor.number("probability"))
+    at = given(floor.number("probability"))
     nats = interval(floor.interval("nats")).value
     return f" With every probability of a truth raised to at least {at} it is {nats} nats."
 
