@@ -1,4 +1,4 @@
-"""Writes digits.parquet: one linear model trained twice on handwritten digits, with cross-entropy and with squared error.
+"""Writes digits.parquet: a linear model of handwritten digits, trained with cross-entropy and with squared error.
 
 Half of scikit-learn's 1797 digits train the models, the other half is scored. Both models are a softmax over
 ``W x + b`` with 10 × 65 parameters, start from zero, and are brought to convergence by the same optimiser (L-BFGS, the

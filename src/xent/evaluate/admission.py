@@ -1,4 +1,4 @@
-"""Which rows of Q count: refused rows (NaN, undefined softmax) are told apart; a value that cannot be, stops the run."""
+"""Which rows of Q count: rows without a number are refused and counted; a value that cannot be stops the run."""
 
 from __future__ import annotations
 
@@ -20,30 +20,29 @@ _NAN = "NaN or a missing value in the prediction"
 
 
 def refused(q: Floats, holds: Holds) -> tuple[Mask | None, str]:
-    """Rows that cannot be scored, or None, and the reason of the first: NaN; logits of which two are +inf or all are −inf."""
+    """Rows that cannot be scored, or None, and why the first: NaN; two logits of +inf; every logit −inf."""
     if holds == "logits":
         return _refused_logits(q)
-    bad = np.isnan(q) if q.ndim == 1 else np.isnan(q).any(axis=-1)
+    bad: Mask = np.asarray(np.isnan(q) if q.ndim == 1 else np.isnan(q).any(axis=-1))
     return (bad, _NAN) if bad.any() else (None, "")
 
 
 def _refused_logits(q: Floats) -> tuple[Mask | None, str]:
     with np.errstate(over="ignore", invalid="ignore"):
         total = q.sum(axis=-1)
-    suspect = np.flatnonzero(
-        ~np.isfinite(total)
-    )  # one pass clears nearly every batch; only the rest is looked at
+    suspect = np.flatnonzero(~np.isfinite(total))  # one pass clears nearly every batch; only the rest is looked at
     if not suspect.size:
         return None, ""
     rows = q[suspect]
-    nan = np.isnan(rows).any(axis=-1)
-    many = (rows == np.inf).sum(axis=-1) > 1
-    none = (rows == -np.inf).all(axis=-1)
-    bad = np.zeros(len(q), dtype=np.bool_)
-    bad[suspect] = nan | many | none
-    if not bad.any():
+    nan: Mask = np.asarray(np.isnan(rows).any(axis=-1))
+    many: Mask = np.asarray((rows == np.inf).sum(axis=-1) > 1)
+    none: Mask = np.asarray((rows == -np.inf).all(axis=-1))
+    wrong = nan | many | none
+    if not wrong.any():
         return None, ""
-    first = int(np.argmax(nan | many | none))
+    bad = np.zeros(len(q), dtype=np.bool_)
+    bad[suspect] = wrong
+    first = int(np.argmax(wrong))
     if nan[first]:
         return bad, _NAN
     return bad, "two logits of +inf" if many[first] else "every logit is -inf"

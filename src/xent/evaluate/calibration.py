@@ -47,10 +47,7 @@ def equal_count_bins(grid: Grid) -> Bins | None:
     group = _join_single_rows(np.minimum((middle * count / total).astype(np.int64), count - 1), n)
     starts = np.flatnonzero(np.diff(group, prepend=-1))
     ends = np.append(starts[1:], len(n)) - 1
-    sums = [
-        np.add.reduceat(part[filled].astype(np.float64), starts)
-        for part in (grid.n, grid.forecast, grid.outcome)
-    ]
+    sums = [np.add.reduceat(part[filled].astype(np.float64), starts) for part in (grid.n, grid.forecast, grid.outcome)]
     # A bin's range is told by the mean forecasts of its outermost cells, which lie within the data.
     mean = np.clip(grid.forecast[filled] / n, 0.0, 1.0)
     return Bins(sums[0], np.clip(sums[1] / sums[0], 0.0, 1.0), sums[2], mean[starts], mean[ends])

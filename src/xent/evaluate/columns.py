@@ -1,4 +1,4 @@
-"""From what the user wrote (``z_*``, ``p0..p9``, a list) to columns in the order of the classes, and the classes' names."""
+"""From what the user wrote (``z_*``, ``p0..p9``, a list) to columns, in the order of the classes, and their names."""
 
 from __future__ import annotations
 
@@ -66,9 +66,7 @@ def require(name: str, available: Sequence[str], argument: str) -> str:
 def _range(match: re.Match[str], pattern: str, available: Sequence[str], argument: str) -> Columns:
     first, last = match["first"], match["last"]
     if match["stem"] != match["stem2"] or int(first) >= int(last):
-        raise ColumnError(
-            argument, "a range of two columns of one name and a rising number, as p0..p9", repr(pattern)
-        )
+        raise ColumnError(argument, "a range of two columns of one name and a rising number, as p0..p9", repr(pattern))
     width = len(first) if first.startswith("0") and len(first) > 1 else 1
     numbers = tuple(f"{number:0{width}d}" for number in range(int(first), int(last) + 1))
     names = tuple(require(match["stem"] + number, available, argument) for number in numbers)

@@ -33,9 +33,7 @@ class Comparison:
         self.only_a_wrong = 0
         self.only_b_wrong = 0
 
-    def update(
-        self, a: Vector, b: Vector, wrong_a: npt.NDArray[np.bool_], wrong_b: npt.NDArray[np.bool_]
-    ) -> None:
+    def update(self, a: Vector, b: Vector, wrong_a: npt.NDArray[np.bool_], wrong_b: npt.NDArray[np.bool_]) -> None:
         """Take pairs in: both losses, and whether each model's most probable class was wrong."""
         finite = np.isfinite(a) & np.isfinite(b)
         self.infinite += int(np.count_nonzero(~finite))
@@ -93,9 +91,7 @@ def _better(difference: Interval, p_value: float) -> str | None:
     return "A" if difference.value < 0 else "B"
 
 
-def _sentence(
-    difference: Interval, p_value: float, better: str | None, name_a: str, name_b: str, unit: str
-) -> str:
+def _sentence(difference: Interval, p_value: float, better: str | None, name_a: str, name_b: str, unit: str) -> str:
     if math.isnan(p_value):
         return f"It cannot be told which is better: one {unit} is too few."
     if better is None:

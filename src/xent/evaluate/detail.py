@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from xent.evaluate.histogram import Histogram
-from xent.evaluate.moments import GroupMeans
-from xent.evaluate.scoring import Codes, Scores
+from xent.evaluate.moments import GroupMeans, Vector
+from xent.evaluate.scoring import Codes, Judged, Scores
 
 HARDEST = 20
 MOST_CLASSES = 1000
@@ -35,9 +34,9 @@ class Hardest:
 
     kept: list[HardRow] = field(default_factory=list)
 
-    def update(self, scores: Scores, rows: Codes, truth: Codes | None, ids: Any) -> None:
+    def update(self, scores: Scores, rows: Codes, ids: Any) -> None:
         """Take a batch in; ``ids`` is an Arrow array of the batch's ids or None."""
-        loss = scores.loss
+        loss, judged = scores.loss, scores.judged
         places = np.arange(len(loss))
         if len(self.kept) == HARDEST:
             places = np.flatnonzero(loss >= self.kept[-1].nats)
@@ -50,8 +49,8 @@ class Hardest:
                 row=int(rows[i]),
                 nats=float(loss[i]),
                 id=None if ids is None else ids[int(i)].as_py(),
-                truth=None if truth is None else int(truth[i]),
-                predicted=None if scores.predicted is None else int(scores.predicted[i]),
+                truth=None if judged is None else int(judged.truth[i]),
+                predicted=None if judged is None else int(judged.predicted[i]),
                 probability=float(scores.probability[i]),
             )
             for i in best
@@ -65,37 +64,50 @@ class Hardest:
         self.kept = sorted([*self.kept, *rows], key=lambda r: (-r.nats, r.row))[:HARDEST]
 
 
+class PerClass:
+    """Loss, errors and confusions of each of K classes."""
+
+    def __init__(self, classes: int) -> None:
+        self.loss = GroupMeans(classes)
+        self.wrong = np.zeros(classes, dtype=np.int64)
+        self.confusion = np.zeros((classes, classes), dtype=np.int64) if classes <= MOST_CLASSES else None
+
+    def update(self, loss: Vector, judged: Judged) -> None:
+        """Take a batch in."""
+        self.loss.update(loss, judged.truth)
+        self.wrong += np.bincount(judged.truth[judged.wrong], minlength=len(self.wrong))
+        if self.confusion is not None:
+            np.add.at(self.confusion.reshape(-1), judged.truth * len(self.wrong) + judged.predicted, 1)
+
+    def merge(self, other: PerClass) -> None:
+        """Take another state in."""
+        self.loss.merge(other.loss)
+        self.wrong += other.wrong
+        if self.confusion is not None:
+            assert other.confusion is not None, "states of the same classes"
+            self.confusion += other.confusion
+
+
 class Detail:
-    """The parts of the report that are told of the first model only."""
+    """The parts of the report that are told of the first model only. ``classes`` is None for tokens."""
 
     def __init__(self, classes: int | None) -> None:
         self.losses = Histogram()
         self.hardest = Hardest()
-        self.by_class = GroupMeans(classes) if classes else None
-        self.wrong: npt.NDArray[np.int64] | None = np.zeros(classes, dtype=np.int64) if classes else None
-        self.confusion: npt.NDArray[np.int64] | None = (
-            np.zeros((classes, classes), dtype=np.int64) if classes and classes <= MOST_CLASSES else None
-        )
+        self.per_class = PerClass(classes) if classes else None
 
-    def update(self, scores: Scores, rows: Codes, truth: Codes | None, ids: Any) -> None:
+    def update(self, scores: Scores, rows: Codes, ids: Any) -> None:
         """Take a batch in."""
         self.losses.update(scores.loss)
-        self.hardest.update(scores, rows, truth, ids)
-        if self.by_class is None:
-            return
-        assert truth is not None and scores.predicted is not None and self.wrong is not None
-        self.by_class.update(scores.loss, truth)
-        self.wrong += np.bincount(truth[scores.predicted != truth], minlength=len(self.wrong))
-        if self.confusion is not None:
-            np.add.at(self.confusion.reshape(-1), truth * len(self.wrong) + scores.predicted, 1)
+        self.hardest.update(scores, rows, ids)
+        if self.per_class is not None:
+            assert scores.judged is not None, "classes are judged"
+            self.per_class.update(scores.loss, scores.judged)
 
     def merge(self, other: Detail) -> None:
         """Take another state in."""
         self.losses.merge(other.losses)
         self.hardest.merge(other.hardest)
-        if self.by_class is not None and other.by_class is not None:
-            self.by_class.merge(other.by_class)
-        if self.wrong is not None and other.wrong is not None:
-            self.wrong += other.wrong
-        if self.confusion is not None and other.confusion is not None:
-            self.confusion += other.confusion
+        if self.per_class is not None:
+            assert other.per_class is not None, "states of the same kind"
+            self.per_class.merge(other.per_class)

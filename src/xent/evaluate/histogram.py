@@ -26,19 +26,20 @@ def _empty() -> Counts:
 
 
 def _cells(magnitude: Vector) -> npt.NDArray[np.int64]:
-    """The cell of each positive number: exponent and first nine bits of fraction, read off its float32; below 0 is zero."""
+    """The cell of each magnitude: the exponent and nine bits of fraction of its float32; negative for one near zero."""
     capped = np.minimum(magnitude, 2.0 ** (_LOWEST + _OCTAVES) * (1 - 2.0**-20))
     return (capped.astype(np.float32).view(np.int32) >> _SHIFT).astype(np.int64) - _BASE
 
 
 def _lower_edges() -> Vector:
     octave, step = np.divmod(np.arange(_CELLS), _CELLS_AN_OCTAVE)
-    return np.ldexp(1.0 + step / _CELLS_AN_OCTAVE, octave + _LOWEST)
+    edges: Vector = np.ldexp(1.0 + step / _CELLS_AN_OCTAVE, octave + _LOWEST)
+    return edges
 
 
 @dataclass
 class Histogram:
-    """Counts of positive and of negative numbers by magnitude, of zeros and of +inf, with the least and the greatest."""
+    """Counts of positive and negative numbers by magnitude, of zeros and of +inf; the least and the greatest."""
 
     positive: Counts = field(default_factory=_empty)
     negative: Counts = field(default_factory=_empty)
@@ -93,7 +94,7 @@ class Histogram:
         return min(max(float(low[place] + high[place]) / 2, self.least), self.greatest)
 
     def linear(self, bins: int) -> tuple[list[float], list[int]]:
-        """Edges and counts of at most ``bins`` equal bins from the least to the greatest; 0 is an edge if it lies between.
+        """Edges and counts of at most ``bins`` equal bins over all finite values; 0 is always an edge.
 
         A cell goes where its middle is; its width moves a row by 0.2% of its value at most.
         """
@@ -124,7 +125,7 @@ class Histogram:
 def _edges(least: float, greatest: float, bins: int) -> Vector:
     if least >= 0.0 or greatest <= 0.0:
         least, greatest = (0.0, greatest) if least >= 0.0 else (least, 0.0)
-        return np.linspace(least, greatest, bins + 1)
+        return np.linspace(least, greatest, bins + 1, dtype=np.float64)
     width = (greatest - least) / (bins - 2)
     first, last = math.floor(least / width), math.ceil(greatest / width)
-    return np.arange(first, last + 1) * width
+    return np.arange(first, last + 1, dtype=np.float64) * width

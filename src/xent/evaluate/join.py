@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from xent.errors import ColumnError, DataError, InputError
 from xent.evaluate.labels import MISSING
-from xent.evaluate.scoring import Codes
 from xent.evaluate.walk import Part, Scored
 
 Keys = npt.NDArray[np.uint64]
@@ -28,9 +27,7 @@ class Held:
 
     def add(self, part: Part, scored: Scored) -> None:
         """Hold a part. Rows that do not count have loss NaN."""
-        keys = (
-            None if self._id is None else id_keys(part.column(self._id), self._id, part.first_row, self.path)
-        )
+        keys = None if self._id is None else id_keys(part.column(self._id), self._id, part.first_row, self.path)
         truth = np.full(part.size, MISSING, dtype=np.int32)
         if part.truth is not None:
             truth[:] = part.truth
@@ -96,7 +93,8 @@ class Held:
         )
 
     def _by_id(self, part: Part) -> npt.NDArray[np.intp]:
-        assert self._id is not None and self._order is not None
+        assert self._id is not None
+        assert self._order is not None, "close() comes before find()"
         keys = id_keys(part.column(self._id), self._id, part.first_row, "A")
         place = np.minimum(np.searchsorted(self._first, keys[:, 0]), max(0, self._rows - 1))
         if not self._rows:
@@ -136,8 +134,8 @@ def spread(size: int, scored: Scored) -> tuple[Vector, npt.NDArray[np.bool_]]:
     loss = np.full(size, np.nan)
     loss[scored.places] = scored.scores.loss
     wrong = np.zeros(size, dtype=np.bool_)
-    if scored.scores.predicted is not None:
-        wrong[scored.places] = scored.scores.predicted != scored.truth
+    if scored.scores.judged is not None:
+        wrong[scored.places] = scored.scores.judged.wrong
     return loss, wrong
 
 

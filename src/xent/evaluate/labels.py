@@ -1,4 +1,4 @@
-"""From the truth column's values to class indices, by one rule that depends on the classes' names and never on the data."""
+"""From the truth column's values to class indices, by a rule that hangs on the classes' names, never on the data."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _OUTSIDE = -2
 class LabelCoder:
     """Codes values of the truth column.
 
-    Text is matched with the names. An integer is matched with the names where every name is an integer (``z_1..z_3`` has
-    the classes 1, 2, 3 and no class 0), and is an index from 0 where they are words. A float counts as the integer
+    Text is matched with the names. An integer is matched with the names where every name is an integer (``z_1..z_3``
+    has the classes 1, 2, 3 and no class 0), and is an index from 0 where they are words. A float counts as the integer
     it equals; other floats are no label. A bool is 0 or 1. Null, NaN and the values of ``ignore`` are missing.
     """
 
@@ -47,7 +47,7 @@ class LabelCoder:
         encoded = values.dictionary_encode()
         table = np.array([self._code(v) for v in encoded.dictionary.to_pylist()] + [MISSING], dtype=np.int64)
         indices = encoded.indices.fill_null(len(table) - 1).to_numpy(zero_copy_only=False)
-        codes = table[indices]
+        codes: npt.NDArray[np.int64] = table[indices]
         if (table == _OUTSIDE).any():
             self._refuse(values, codes, first_row)
         return codes
@@ -57,9 +57,7 @@ class LabelCoder:
             return MISSING
         key = (type(value), value)
         if key not in self._cache:
-            if (
-                len(self._cache) > 100_000
-            ):  # ids given as the truth must not fill the memory before the refusal
+            if len(self._cache) > 100_000:  # ids given as the truth must not fill the memory before the refusal
                 self._cache.clear()
             self._cache[key] = self._look_up(value)
         return self._cache[key]

@@ -45,9 +45,7 @@ def list_matrix(column: Any, name: str, argument: str, width: int | None, first_
     if (lengths != expected).any():
         where = int(np.flatnonzero(~null)[np.argmax(lengths != expected)])
         got = int(lengths[np.argmax(lengths != expected)])
-        raise ShapeError(
-            argument, f"{expected} numbers in each list of {name!r}", f"{got} in row {first_row + where}"
-        )
+        raise ShapeError(argument, f"{expected} numbers in each list of {name!r}", f"{got} in row {first_row + where}")
     if not null.any():
         return flat.reshape(-1, expected) if expected else np.empty((len(null), 0))
     matrix = np.full((len(null), expected), np.nan, dtype=flat.dtype)
@@ -55,18 +53,14 @@ def list_matrix(column: Any, name: str, argument: str, width: int | None, first_
     return matrix
 
 
-def whole_numbers(
-    column: Any, name: str, first_row: int
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+def whole_numbers(column: Any, name: str, first_row: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """Numbers of bytes as float64, and where one is missing. Raises DataError where one is negative or no integer."""
     values = vector(column, name, "bytes").astype(np.float64)
     missing = np.isnan(values)
     wrong = ~missing & ((values < 0) | (values != np.floor(values)) | np.isinf(values))
     if wrong.any():
         where = int(np.argmax(wrong))
-        raise DataError(
-            f"bytes {name!r}", "whole numbers from 0", f"{values[where]:g} in row {first_row + where}"
-        )
+        raise DataError(f"bytes {name!r}", "whole numbers from 0", f"{values[where]:g} in row {first_row + where}")
     return np.where(missing, 0.0, values), missing
 
 

@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 Vector = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
 
 
 @dataclass
 class Mean:
     """Count, mean and centred sum of squares of the finite values, and the number of +inf.
 
-    Merged by Chan, Golub and LeVeque (1983): ``M2 = M2_a + M2_b + δ² n_a n_b / n``. No cancellation, whatever the order.
+    Merged by Chan, Golub and LeVeque (1983), ``M2 = M2_a + M2_b + δ² n_a n_b / n``: nothing cancels in any order.
     """
 
     n: int = 0
@@ -84,18 +85,19 @@ class GroupMeans:
         if infinite.any():
             self.infinite += np.bincount(group[infinite], minlength=self.groups)
             values, group = values[~infinite], group[~infinite]
-        n = np.bincount(group, minlength=self.groups)
+        n: Counts = np.bincount(group, minlength=self.groups).astype(np.int64)
         sums = np.bincount(group, weights=values, minlength=self.groups)
-        mean = sums / np.maximum(n, 1)
+        mean: Vector = np.asarray(sums / np.maximum(n, 1), dtype=np.float64)
         centred = values - mean[group]
-        self._merge(n, mean, np.bincount(group, weights=centred * centred, minlength=self.groups))
+        m2 = np.bincount(group, weights=centred * centred, minlength=self.groups)
+        self._merge(n, mean, m2)
 
     def merge(self, other: GroupMeans) -> None:
         """Take another state in."""
         self.infinite += other.infinite
         self._merge(other.n, other.mean, other.m2)
 
-    def _merge(self, n_b: npt.NDArray[np.int64], mean_b: Vector, m2_b: Vector) -> None:
+    def _merge(self, n_b: Counts, mean_b: Vector, m2_b: Vector) -> None:
         n = self.n + n_b
         divisor = np.maximum(n, 1)
         delta = np.where(n_b > 0, mean_b - self.mean, 0.0)
@@ -105,9 +107,7 @@ class GroupMeans:
 
     def of(self, index: int) -> Mean:
         """The state of one group."""
-        return Mean(
-            int(self.n[index]), float(self.mean[index]), float(self.m2[index]), int(self.infinite[index])
-        )
+        return Mean(int(self.n[index]), float(self.mean[index]), float(self.m2[index]), int(self.infinite[index]))
 
 
 @dataclass

@@ -36,7 +36,7 @@ class Options:
     ``classes``    names of the classes, in the order of the columns; without it, from the columns' names.
     ``ignore``     truth values that do not count, as text (``"-100"``).
     ``floor``      see ``FLOOR``.
-    ``batch_rows`` rows read at a time at most; None chooses from the number of columns. The figures do not depend on it.
+    ``batch_rows`` rows read at a time at most; None chooses by the number of columns. The figures do not hang on it.
     """
 
     holds: Holds

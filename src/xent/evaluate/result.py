@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from xent import __version__
 from xent.evaluate.comparison import Comparison
@@ -45,6 +46,16 @@ class Rows:
 
 
 @dataclass(frozen=True, eq=False)
+class Against:
+    """The second model. ``file`` is None where its predictions are columns of the same files."""
+
+    source: Source
+    file: str | None
+    summary: Summary
+    comparison: Comparison
+
+
+@dataclass(frozen=True, eq=False)
 class Evaluation:
     """What ``evaluate`` found. ``to_dict`` gives the schema of docs/reference/evaluation-json.md."""
 
@@ -52,19 +63,16 @@ class Evaluation:
     files: tuple[str, ...]
     a: Source
     rows: Rows
-    summary_a: Summary
+    summary: Summary
     detail: Detail
-    b: Source | None = None
-    b_file: str | None = None
-    summary_b: Summary | None = None
-    comparison: Comparison | None = None
+    rival: Against | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Numbers as JSON holds them; infinite and undefined ones as the strings "inf", "-inf" and "nan"."""
         rows = self.rows
         first = rows.first_refused
         options = self.options
-        summary = self.summary_a.to_dict()
+        summary = self.summary.to_dict()
         found: dict[str, Any] = {
             "schema": SCHEMA,
             "version": __version__,
@@ -100,13 +108,13 @@ class Evaluation:
         return plain
 
     def _baseline(self) -> dict[str, float] | None:
-        groups = self.detail.by_class
-        if groups is None:
+        if self.detail.per_class is None:
             return None
+        groups = self.detail.per_class.loss
         counts = (groups.n + groups.infinite).astype(np.float64)
         frequency = counts[counts > 0] / counts.sum()
         nats = float(-(frequency * np.log(frequency)).sum()) + 0.0
-        loss = self.summary_a.loss.value
+        loss = self.summary.loss.value
         return {
             "nats": nats,
             "bits": nats * BITS,
@@ -115,10 +123,10 @@ class Evaluation:
         }
 
     def _classes(self) -> list[dict[str, Any]] | None:
-        groups, wrong = self.detail.by_class, self.detail.wrong
-        if groups is None or wrong is None or self.a.classes is None:
+        if self.detail.per_class is None or self.a.classes is None:
             return None
-        states = [(index, groups.of(index)) for index in np.flatnonzero(groups.n + groups.infinite)]
+        groups, wrong = self.detail.per_class.loss, self.detail.per_class.wrong
+        states = [(index, groups.of(index)) for index in np.flatnonzero(groups.n + groups.infinite).tolist()]
         states.sort(key=lambda pair: (-pair[1].value, pair[0]))
         return [
             {
@@ -130,14 +138,17 @@ class Evaluation:
             for index, state in states[:_MOST_CLASSES]
         ]
 
+    def _counts(self) -> npt.NDArray[np.int64] | None:
+        return None if self.detail.per_class is None else self.detail.per_class.confusion
+
     def _confusion(self) -> dict[str, Any] | None:
-        counts = self.detail.confusion
+        counts = self._counts()
         if counts is None or len(counts) > _CONFUSION_CLASSES or self.a.classes is None:
             return None
         return {"names": list(self.a.classes), "counts": counts.tolist()}
 
     def _confusions(self) -> list[dict[str, Any]] | None:
-        counts, names = self.detail.confusion, self.a.classes
+        counts, names = self._counts(), self.a.classes
         if counts is None or names is None:
             return None
         wrong = counts.copy()
@@ -170,18 +181,19 @@ class Evaluation:
         }
 
     def _comparison(self) -> dict[str, Any] | None:
-        if self.comparison is None or self.b is None or self.summary_b is None:
+        rival = self.rival
+        if rival is None:
             return None
-        name_b = self.b.name if self.b_file is None else self.b_file
-        name_a = self.a.name if self.b_file is None else ", ".join(self.files)
+        name_a = self.a.name if rival.file is None else ", ".join(self.files)
+        name_b = rival.source.name if rival.file is None else rival.file
         unit = "token" if self.options.kind == "tokens" else "row"
         return {
             "holds": self.options.holds,
             "name": name_b,
-            "columns": list(self.b.columns),
-            "files": list(self.files) if self.b_file is None else [self.b_file],
-            "summary": self.summary_b.to_dict(),
-            **self.comparison.to_dict(name_a, name_b, unit),
+            "columns": list(rival.source.columns),
+            "files": list(self.files) if rival.file is None else [rival.file],
+            "summary": rival.summary.to_dict(),
+            **rival.comparison.to_dict(name_a, name_b, unit),
         }
 
 

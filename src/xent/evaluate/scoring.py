@@ -18,21 +18,34 @@ Codes = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Scores:
-    """One number a row, in nats; None where the measure has no meaning for what Q holds.
+class Judged:
+    """What takes the whole of q, one number a row.
 
-    ``loss`` −log q(truth); ``probability`` q(truth); ``entropy`` of q; ``predicted`` the most probable class;
+    ``truth`` the true class; ``predicted`` the most probable one; ``entropy`` of q in nats;
     ``forecast`` the probability whose calibration is asked: of the predicted class, or of "yes" with ``--prob``;
-    ``outcome`` whether what it forecast came; ``brier`` Σ_k (q_k − 1[k = truth])², of two classes half of it.
+    ``outcome`` whether what it forecast came; ``brier`` Σ_k (q_k − 1[k = truth])², with ``--prob`` half of it.
     """
+
+    truth: Codes
+    predicted: Codes
+    entropy: Vector
+    forecast: Vector
+    outcome: npt.NDArray[np.bool_]
+    brier: Vector
+
+    @property
+    def wrong(self) -> npt.NDArray[np.bool_]:
+        """Whether the most probable class is not the true one."""
+        return np.not_equal(self.predicted, self.truth)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One number a row: ``loss`` −log q(truth) in nats, ``probability`` q(truth); ``judged`` is None for tokens."""
 
     loss: Vector
     probability: Vector
-    entropy: Vector | None = None
-    predicted: Codes | None = None
-    forecast: Vector | None = None
-    outcome: npt.NDArray[np.bool_] | None = None
-    brier: Vector | None = None
+    judged: Judged | None = None
 
 
 def score(q: Floats, truth: Codes | None, holds: Holds) -> Scores:
@@ -59,15 +72,8 @@ def _score_classes(q: Floats, truth: Codes, link: Literal["logits", "log_probs",
     p[rows, truth] = 0.0
     # The truth's own term is (1 − q)² by expm1, which keeps its digits where q → 1.
     brier = np.square(p, out=p).sum(axis=-1, dtype=np.float64) + np.square(np.expm1(-loss))
-    return Scores(
-        loss=loss,
-        probability=probability,
-        entropy=np.asarray(found.entropy, dtype=np.float64),
-        predicted=predicted,
-        forecast=forecast,
-        outcome=predicted == truth,
-        brier=brier,
-    )
+    entropy = np.asarray(found.entropy, dtype=np.float64)
+    return Scores(loss, probability, Judged(truth, predicted, entropy, forecast, predicted == truth, brier))
 
 
 def _score_binary(q: Vector, truth: Codes) -> Scores:
@@ -76,15 +82,9 @@ def _score_binary(q: Vector, truth: Codes) -> Scores:
     came = truth == 1
     loss = np.where(came, yes, no)
     entropy = np.where(q > 0, q * yes, 0.0) + np.where(q < 1, (1 - q) * no, 0.0)
-    return Scores(
-        loss=loss,
-        probability=np.where(came, q, 1 - q),
-        entropy=entropy,
-        predicted=(q > 0.5).astype(np.int64),
-        forecast=q,
-        outcome=came,
-        brier=np.square(q - came),
-    )
+    predicted = (q > 0.5).astype(np.int64)  # a tie goes to the first class, as with argmax
+    judged = Judged(truth, predicted, entropy, forecast=q, outcome=came, brier=np.square(q - came))
+    return Scores(loss, np.where(came, q, 1 - q), judged)
 
 
 def _statistics(q: Floats, truth: Codes, link: Link) -> RowStatistics:
@@ -115,9 +115,9 @@ def _probabilities(q: Floats, link: Link, found: RowStatistics) -> npt.NDArray[A
     if link == "probs":
         return q.astype(np.result_type(q.dtype, np.float32), copy=True, order="K")
     if link == "log_probs":
-        return np.exp(q, dtype=np.result_type(q.dtype, np.float32))
+        return np.asarray(np.exp(q, dtype=np.result_type(q.dtype, np.float32)))
     lse = np.asarray(found.lse)
-    p = np.subtract(q, lse[:, None], dtype=lse.dtype)
+    p: npt.NDArray[Any] = np.subtract(q, lse[:, None], dtype=lse.dtype)
     np.exp(p, out=p)
     certain = np.isposinf(lse)
     if certain.any():  # one score of +∞ is a certain class; ∞ − ∞ is not a number

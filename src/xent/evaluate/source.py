@@ -67,16 +67,12 @@ def find_source(table: Table, pattern: str, options: Options, argument: str | No
         layout = "list"
     else:
         if lists:
-            raise ColumnError(
-                argument, "columns of one number a row, or one list column", f"a list in {lists[0]!r}"
-            )
+            raise ColumnError(argument, "columns of one number a row, or one list column", f"a list in {lists[0]!r}")
         width, layout = len(columns.names), "wide"
         assert columns.classes is not None, "several columns always have names"
         names = columns.classes
     if width < 2:
-        raise OneClassError(
-            argument, "two classes or more", f"lists of {width}", "Use --prob for one probability."
-        )
+        raise OneClassError(argument, "two classes or more", f"lists of {width}", "Use --prob for one probability.")
     if options.classes is not None:
         if len(options.classes) != width:
             raise OptionError(

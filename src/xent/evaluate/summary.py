@@ -33,8 +33,8 @@ class Summary:
         self.bytes = Ratio() if has_bytes else None
         self.first_infinite: int | None = None
 
-    def update(self, scores: Scores, truth: Codes | None, rows: Codes, size: Vector | None) -> None:
-        """Take a batch in: scores, truths, row numbers and bytes."""
+    def update(self, scores: Scores, rows: Codes, size: Vector | None) -> None:
+        """Take a batch in: scores, row numbers and bytes."""
         if not len(rows):
             return
         self.loss.update(scores.loss)
@@ -43,17 +43,16 @@ class Summary:
         if infinite.any():
             self._saw_infinite(int(rows[infinite].min()))
         if self.bytes is not None:
-            assert size is not None
+            assert size is not None, "bytes were asked for"
             self.bytes.update(scores.loss, size)
-        if self.kind == "tokens":
+        judged = scores.judged
+        if judged is None:
             return
-        assert truth is not None and scores.predicted is not None and scores.entropy is not None
-        assert scores.brier is not None and scores.forecast is not None and scores.outcome is not None
-        self.entropy.update(scores.entropy)
-        self.gap.update(scores.loss - scores.entropy)
-        self.brier.update(scores.brier)
-        self.wrong += int(np.count_nonzero(scores.predicted != truth))
-        self.grid.update(scores.forecast, scores.outcome)
+        self.entropy.update(judged.entropy)
+        self.gap.update(scores.loss - judged.entropy)
+        self.brier.update(judged.brier)
+        self.wrong += int(np.count_nonzero(judged.wrong))
+        self.grid.update(judged.forecast, judged.outcome)
 
     def merge(self, other: Summary) -> None:
         """Take another state in."""

@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from xent.evaluate.admission import check, refused
 from xent.evaluate.labels import MISSING, LabelCoder
-from xent.evaluate.matrix import Vector as BytesVector
-from xent.evaluate.matrix import whole_numbers
+from xent.evaluate.matrix import Vector, whole_numbers
 from xent.evaluate.options import Options
 from xent.evaluate.readers import Request, Table
 from xent.evaluate.scoring import Codes, Scores, score
@@ -31,7 +30,7 @@ class Part:
     first_row: int
     truth: Codes | None
     counts: Mask
-    bytes: BytesVector | None
+    bytes: Vector | None
     no_bytes: Mask | None
 
     @property
@@ -50,8 +49,7 @@ class Scored:
 
     places: Codes
     rows: Codes
-    truth: Codes | None
-    bytes: BytesVector | None
+    bytes: Vector | None
     scores: Scores
     refused: int
     first_refused: tuple[int, str] | None
@@ -119,4 +117,4 @@ def score_part(part: Part, source: Source, options: Options) -> Scored:
     check(q, options.holds, rows, source.argument)
     truth = None if part.truth is None else part.truth[places]
     size = None if part.bytes is None else part.bytes[places]
-    return Scored(places, rows, truth, size, score(q, truth, options.holds), count, first)
+    return Scored(places, rows, size, score(q, truth, options.holds), count, first)

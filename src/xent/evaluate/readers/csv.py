@@ -30,10 +30,8 @@ class CsvTable:
         pa = arrow()
         from pyarrow import csv
 
-        if request is None:
-            types = {}
-            convert = csv.ConvertOptions(column_types=types)
-        else:
+        convert = csv.ConvertOptions()
+        if request is not None:
             types = {name: pa.float64() for name in request.numbers}
             types |= {name: pa.int64() for name in request.integers}
             types |= {name: pa.string() for name in request.text}

@@ -32,9 +32,7 @@ class NpzTable:
         try:
             self._zip = zipfile.ZipFile(path)
             self._members = {
-                name.removesuffix(".npy"): self._header(name)
-                for name in self._zip.namelist()
-                if name.endswith(".npy")
+                name.removesuffix(".npy"): self._header(name) for name in self._zip.namelist() if name.endswith(".npy")
             }
         except _BROKEN as error:
             raise unreadable(path, "NPZ", error) from error
@@ -57,7 +55,7 @@ class NpzTable:
             )
         if len(member.shape) not in (1, 2):
             raise ColumnError(where, "1 or 2 dimensions", f"shape {member.shape}")
-        if member.dtype.kind not in "fiubUS" or member.dtype.itemsize > 8 and member.dtype.kind in "fiu":
+        if member.dtype.kind not in "fiubUS" or (member.dtype.itemsize > 8 and member.dtype.kind in "fiu"):
             raise ColumnError(where, "floats of 16 to 64 bits, integers or text", f"dtype {member.dtype}")
         if member.fortran and len(member.shape) == 2 and min(member.shape) > 1:
             raise ColumnError(
@@ -75,9 +73,7 @@ class NpzTable:
         lengths = {name: member.shape[0] for name, member in members.items()}
         if len(set(lengths.values())) > 1:
             shown = ", ".join(f"{name!r} has {length}" for name, length in lengths.items())
-            raise InputError(
-                self.path, "arrays with one number of rows", shown, "Save arrays of the same rows."
-            )
+            raise InputError(self.path, "arrays with one number of rows", shown, "Save arrays of the same rows.")
         total = next(iter(lengths.values()))
         streams: dict[str, IO[bytes]] = {}
         try:

@@ -17,7 +17,7 @@ class ParquetTable:
 
         self.path = path
         with reading(path, "Parquet"):
-            # pre_buffer would hold the columns of whole row groups at once: memory would follow the writer's row groups.
+            # pre_buffer would hold whole row groups at once: memory would follow the writer's row groups
             self._file: Any = parquet.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20)
             self._schema = self._file.schema_arrow
         self.names: list[str] = list(self._schema.names)
