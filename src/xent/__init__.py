@@ -4,6 +4,7 @@ P, the truth, is ``Labels``, ``Distribution`` or ``Indicators``; Q, the predicti
 ``Probabilities`` or ``Projection``. ``cross_entropy(P, Q)`` works for every pair, on NumPy and PyTorch, in nats.
 """
 
+from xent import errors
 from xent.core.penalties import Penalty, ZLoss
 from xent.core.predictions import Logits, LogProbabilities, Probabilities, Projection
 from xent.core.shaping import Focal, Shaping
@@ -44,6 +45,7 @@ __all__ = [
     "classification_error",
     "cross_entropy",
     "entropy",
+    "errors",
     "explain",
     "hinge",
     "js_divergence",

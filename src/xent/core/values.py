@@ -32,7 +32,8 @@ class Inspector:
         """Raise for the first bad element, or put NaN in the place of each."""
         xp = namespace(x)
         if not self.reads:
-            return xp.where(bad, float("nan"), x)
+            # A product, so that the gradient is NaN too; where(bad, nan, x) would make it zero.
+            return x * xp.where(bad, float("nan"), xp.ones_like(x))
         if bool(xp.any(bad)):
             raise error(first_position(bad))
         return x

@@ -126,7 +126,7 @@ def value_and_grad(
     Returns
     -------
     value : array
-        As of ``cross_entropy``.
+        In nats, as of ``cross_entropy``.
     gradient : array of Q's shape and dtype
         For ``reduction="none"`` the gradient of the sum: every example's own. For a Projection the tuple of gradients
         by hidden, weight and bias (None without one).

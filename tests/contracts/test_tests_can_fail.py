@@ -1,0 +1,87 @@
+"""The contract tests must be able to fail: the library is broken on purpose, and they must turn red.
+
+Each break is made in a copy of the package, and the real test files run against it in a process of their own.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+#: What is broken: file, the text taken away, what stands there instead, and the tests that must notice.
+BREAKS = {
+    "loss loses the excess": (
+        "kernels/composed.py",
+        "return drop + excess, (peak + excess)[..., 0]",
+        "return drop + 1.0 * (excess > 1) * excess, (peak + excess)[..., 0]",
+        ["tests/functional/test_worked_examples.py"],
+    ),
+    "gradient has the wrong sign": (
+        "kernels/composed.py",
+        "a * xp.exp(-surprisal) - bt)",
+        "a * xp.exp(-surprisal) + bt)",
+        ["tests/functional/test_disagreements.py"],
+    ),
+    "sums need not be one": (
+        "core/values.py",
+        "xp.abs(total - 1) > tolerance",
+        "xp.abs(total - 1) > 1e9",
+        ["tests/functional/test_errors.py"],
+    ),
+    "labels are not checked": (
+        "core/values.py",
+        "(wide < 0) | (wide >= classes)",
+        "(wide < -1000) & (wide >= classes)",
+        ["tests/functional/test_errors.py"],
+    ),
+    "ignored rows count": (
+        "functional/truth.py",
+        "return truth != xp.asarray(P.ignore, dtype=truth.dtype, device=truth.device)",
+        "return truth == truth",
+        ["tests/functional/test_promises.py"],
+    ),
+    "weights are left out of the denominator": (
+        "core/reduction.py",
+        "return xp.sum(weight if counted is None else xp.where(counted, weight, 0.0))",
+        "return xp.sum(xp.ones_like(values))",
+        ["tests/functional/test_promises.py"],
+    ),
+    "a public name is lost": (
+        "__init__.py",
+        '    "perplexity",\n',
+        "",
+        ["tests/contracts/test_public_names.py"],
+    ),
+    "a framework is imported at once": (
+        "__init__.py",
+        '__version__ = "0.1.0"',
+        'import torch\n\n__version__ = "0.1.0"',
+        ["tests/contracts/test_imports.py"],
+    ),
+}
+
+
+def run(tests: list[str], source: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", *tests]
+    environment = {**os.environ, "PYTHONPATH": str(source)}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300)
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_a_broken_library_is_noticed(name: str, tmp_path: Path) -> None:
+    file, old, new, tests = BREAKS[name]
+    shutil.copytree(ROOT / "src" / "xent", tmp_path / "xent", ignore=shutil.ignore_patterns("__pycache__"))
+    broken = tmp_path / "xent" / file
+    text = broken.read_text()
+    assert old in text, f"{file} no longer holds what this test breaks: {old}"
+    broken.write_text(text.replace(old, new))
+    done = run(tests, tmp_path)
+    assert done.returncode == 1, done.stdout[-2000:] + done.stderr[-2000:]
+    assert " failed" in done.stdout
