@@ -63,16 +63,27 @@ def shorten(text: str, width: int) -> str:
 def distinct(texts: Sequence[str], width: int) -> list[str]:
     """Each text in at most ``width`` columns; where two would look alike, what all of them share is left out.
 
-    >>> distinct(["a long class 1 of mine", "a long class 2 of mine"], 9)
-    ['…1…', '…2…']
+    >>> distinct(["a long class 10 of mine", "a long class 11 of mine"], 9)
+    ['…10…', '…11…']
     """
     short = [shorten(text, width) for text in texts]
-    if len(set(short)) == len(set(texts)):
+    different = len(set(texts))
+    if len(set(short)) == different:
         return short
     clean = [visible(text) for text in texts]
-    start = _shared(clean)
-    rest = [text[start:] for text in clean]
+    whole_words = _cut(clean, width, words=True)
+    return whole_words if len(set(whole_words)) == different else _cut(clean, width, words=False)
+
+
+def _cut(texts: Sequence[str], width: int, words: bool) -> list[str]:
+    """The texts without their shared beginning and end; ``words`` keeps a word that is only partly shared."""
+    start = _shared(texts)
+    while words and start and texts[0][start - 1].isalnum():
+        start -= 1
+    rest = [text[start:] for text in texts]
     end = _shared([text[::-1] for text in rest])
+    while words and end and rest[0][-end].isalnum():
+        end -= 1
     head, tail = ("…" if start else ""), ("…" if end else "")
     inner = width - len(head) - len(tail)
     return [f"{head}{shorten(text[: len(text) - end], inner)}{tail}" for text in rest]

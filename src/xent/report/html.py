@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from .format import visible
 
+_SHORT = 28  # letters of a name that a table does not break
 _VOID = frozenset({"meta", "br"})
 
 
@@ -34,8 +35,8 @@ def join(*children: Child) -> Markup:
 
 
 def name(text: str) -> Markup:
-    """Something that the user's data calls itself: its direction kept apart from the text around it."""
-    return el("bdi", text if text else "“”", class_="name")
+    """A name from the user's data: its direction kept apart from the text around it, “” where it is empty."""
+    return el("bdi", text or "“”", class_="name short" if len(text) <= _SHORT else "name")
 
 
 def _child(child: Child) -> str:

@@ -38,7 +38,8 @@ class Node:
             raise DataError(f"{self.path}.{name}", expected, "no such field", _HINT)
         return self.fields[name]
 
-    def _refuse(self, name: str, expected: str, got: Any) -> DataError:
+    def refuse(self, name: str, expected: str, got: Any) -> DataError:
+        """The error for a field that is not what the schema says."""
         shown = repr(got)
         if len(shown) > 80:
             shown = shown[:77] + "..."
@@ -55,7 +56,7 @@ class Node:
         if isinstance(got, str) and got in _WORDS:
             return _WORDS[got]
         if isinstance(got, bool) or not isinstance(got, (int, float)):
-            raise self._refuse(name, 'a number, "inf", "-inf" or "nan"', got)
+            raise self.refuse(name, 'a number, "inf", "-inf" or "nan"', got)
         return float(got)
 
     def numbers(self, name: str) -> list[float]:
@@ -66,7 +67,7 @@ class Node:
 
     def _count(self, name: str, got: Any) -> int:
         if isinstance(got, bool) or not isinstance(got, int) or got < 0:
-            raise self._refuse(name, "an integer that is not negative", got)
+            raise self.refuse(name, "an integer that is not negative", got)
         return got
 
     def counts(self, name: str) -> list[int]:
@@ -83,7 +84,7 @@ class Node:
         # A class name or a row id may be a number in the JSON.
         if isinstance(got, (str, int, float)):
             return str(got)
-        raise self._refuse(name, "text", got)
+        raise self.refuse(name, "text", got)
 
     def texts(self, name: str) -> list[str]:
         return [self._text(f"{name}[{i}]", x) for i, x in enumerate(self._list(name))]
@@ -95,19 +96,19 @@ class Node:
     def node(self, name: str) -> Node:
         got = self._get(name, "an object")
         if not isinstance(got, Mapping):
-            raise self._refuse(name, "an object", got)
+            raise self.refuse(name, "an object", got)
         return Node(got, f"{self.path}.{name}")
 
     def nodes(self, name: str) -> list[Node]:
         for i, item in enumerate(self._list(name)):
             if not isinstance(item, Mapping):
-                raise self._refuse(f"{name}[{i}]", "an object", item)
+                raise self.refuse(f"{name}[{i}]", "an object", item)
         return [Node(item, f"{self.path}.{name}[{i}]") for i, item in enumerate(self._list(name))]
 
     def _list(self, name: str) -> Sequence[Any]:
         got = self._get(name, "a list")
         if isinstance(got, str) or not isinstance(got, Sequence):
-            raise self._refuse(name, "a list", got)
+            raise self.refuse(name, "a list", got)
         return got
 
 

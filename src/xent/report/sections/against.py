@@ -13,7 +13,7 @@ from xent.report.html import Child, Markup, el, join
 from xent.report.node import Interval, Node
 from xent.report.table import table
 
-from .bins import bin_rows, bin_tips
+from .bins import bin_rows, bin_tips, read_bins
 
 _MEASURES: tuple[tuple[str, tuple[str, ...], bool], ...] = (
     ("Cross-entropy (nats)", ("loss", "nats"), False),
@@ -69,8 +69,7 @@ def _difference(node: Node) -> Markup:
 def _histogram(node: Node) -> Markup | None:
     if not node.has("histogram"):
         return None
-    inner = node.node("histogram")
-    edges, counts = inner.numbers("edges"), inner.counts("counts")
+    edges, counts = read_bins(node.node("histogram"))
     if not counts:
         return None
     below = sum(n for n, high in zip(counts, edges[1:], strict=True) if high <= 0)

@@ -1,10 +1,24 @@
-"""The bins of a histogram in words."""
+"""The bins of a histogram, read and in words."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from xent.report.format import count, rows, significant
+from xent.report.node import Node
+
+
+def read_bins(node: Node) -> tuple[list[float], list[int]]:
+    """Edges and counts of a histogram; both are empty where nothing could be counted."""
+    edges, counts = node.numbers("edges"), node.counts("counts")
+    if counts and len(edges) != len(counts) + 1:
+        raise node.refuse("edges", f"{len(counts) + 1} edges around {len(counts)} counts", edges)
+    for i, (low, high) in enumerate(pairwise(edges)):
+        if not -math.inf < low < high < math.inf:
+            raise node.refuse(f"edges[{i + 1}]", "finite edges in rising order", high)
+    return edges, counts
 
 
 def bin_tips(edges: Sequence[float], counts: Sequence[int]) -> list[str]:

@@ -24,6 +24,8 @@ def _matrix(result: Node) -> Markup | None:
         return None
     node = result.node("confusion")
     names, counts = node.texts("names"), node.matrix("counts")
+    if [len(row) for row in counts] != [len(names)] * len(names):
+        raise node.refuse("counts", f"{len(names)} rows of {len(names)} counts", counts)
     total, right = sum(map(sum, counts)), sum(row[i] for i, row in enumerate(counts))
     cells = [
         Cell(i, j, n, n / sum(row) if n else 0.0, _tip(names[i], names[j], n, sum(row)))

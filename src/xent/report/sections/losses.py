@@ -13,7 +13,7 @@ from xent.report.node import Node
 from xent.report.table import table
 from xent.report.theme import MUTED, A
 
-from .bins import bin_rows, bin_tips
+from .bins import bin_rows, bin_tips, read_bins
 
 _DRAWN = 30
 
@@ -25,7 +25,7 @@ def losses(result: Node) -> Markup:
 
 def _rows(result: Node) -> Markup:
     node = result.node("losses")
-    edges, counts = node.numbers("edges"), node.counts("counts")
+    edges, counts = read_bins(node)
     if not counts:
         return note("No row has a finite loss, so there is no distribution to draw.")
     quantiles = node.node("quantiles")

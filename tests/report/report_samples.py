@@ -61,7 +61,9 @@ def _errors(bins: list[dict[str, float]], n: int) -> tuple[float, float]:
 def calibration_of(confidence: Floats, right: NDArray[np.bool_], rng: np.random.Generator) -> dict[str, Any]:
     bins = bins_of(confidence, right)
     squared, ece = _errors(bins, confidence.size)
-    null = np.array([_errors(bins_of(confidence, rng.random(confidence.size) < confidence), confidence.size) for _ in range(20)])
+    null = np.array(
+        [_errors(bins_of(confidence, rng.random(confidence.size) < confidence), confidence.size) for _ in range(20)]
+    )
     high = np.quantile(null, 0.95, axis=0)
     p = (1 + int((null[:, 0] >= squared).sum())) / (1 + len(null))
     return {
@@ -111,6 +113,10 @@ def histogram_of(x: Floats, bins: int = 60) -> dict[str, Any]:
     return {"edges": [float(e) for e in edges], "counts": [int(c) for c in counts]}
 
 
+def quantiles_of(x: Floats) -> dict[str, float]:
+    return {q: float(np.quantile(x, float(q), method="lower")) for q in ("0.5", "0.9", "0.99")}
+
+
 def result_of(
     probs: Floats,
     y: NDArray[np.int64],
@@ -141,7 +147,9 @@ def result_of(
         for c in range(k)
         if (y == c).any()
     ]  # fmt: skip
-    off = sorted(((int(counts[i, j]), i, j) for i in range(k) for j in range(k) if i != j and counts[i, j]), reverse=True)
+    off = sorted(
+        ((int(counts[i, j]), i, j) for i in range(k) for j in range(k) if i != j and counts[i, j]), reverse=True
+    )
     order = np.argsort(-loss, kind="stable")[:20]
     summary = summary_of(probs, y, rng)
     mean = summary["loss"]["nats"]["value"]
@@ -158,7 +166,7 @@ def result_of(
         "classes": sorted(classes, key=lambda c: -c["nats"]["value"])[:1000],
         "confusion": {"names": names, "counts": counts.tolist()} if k <= 50 else None,
         "confusions": [{"truth": names[i], "predicted": names[j], "n": c} for c, i, j in off[:20]],
-        "losses": {**histogram_of(loss), "quantiles": {q: float(np.quantile(loss, float(q), method="lower")) for q in ("0.5", "0.9", "0.99")}},
+        "losses": {**histogram_of(loss), "quantiles": quantiles_of(loss)},
         "hardest": [
             {"row": int(r) + 1, "id": ids[r] if ids else f"img-{r:05d}" if id_column else None, "truth": names[y[r]],
              "predicted": names[predicted[r]], "nats": float(loss[r]), "probability": float(probs[r, y[r]])}
@@ -211,7 +219,7 @@ def softmax(z: Floats) -> Floats:
 
 
 def simulated(n: int, k: int, seed: int, *, temperature: float = 1.0) -> tuple[Floats, Floats, NDArray[np.int64]]:
-    """Logits of the truth's own law, noisier ones, and labels drawn from the former; ``temperature`` makes A overconfident."""
+    """Probabilities A and B, and labels: B is noisier than the law of the labels, A has that law at a temperature."""
     rng = np.random.default_rng(seed)
     centre = rng.integers(0, k, n)
     z = rng.normal(0, 1.2, (n, k))
@@ -261,7 +269,11 @@ def infinite() -> dict[str, Any]:
         a[row, y[row]] = 0.0
         a[row] /= a[row].sum()
     result = result_of(a, y, ["north", "east", "south", "west"], against=b)
-    result["rows"] |= {"read": 1205, "refused": 3, "first_refused": {"row": 41, "reason": "probabilities sum to 0.8, not 1"}}
+    result["rows"] |= {
+        "read": 1205,
+        "refused": 3,
+        "first_refused": {"row": 41, "reason": "probabilities sum to 0.8, not 1"},
+    }
     return result
 
 
@@ -283,7 +295,8 @@ def tokens() -> dict[str, Any]:
         nats = mean_interval(x)
         ratio = x.sum() / (_LN2 * size.sum())
         return {
-            "loss": {"nats": nats, "bits": mean_interval(x, 1 / _LN2), "infinite_rows": 0, "first_infinite": None, "floor": None},
+            "loss": {"nats": nats, "bits": mean_interval(x, 1 / _LN2), "infinite_rows": 0,
+                     "first_infinite": None, "floor": None},
             "perplexity": exp_interval(nats),
             "bits_per_byte": {"value": ratio, "low": ratio * 0.97, "high": ratio * 1.03},
             "error": None, "entropy": None, "confidence": None, "brier": None, "calibration": None,
@@ -299,7 +312,7 @@ def tokens() -> dict[str, Any]:
         "rows": {"read": n, "used": n, "ignored": 0, "refused": 0, "first_refused": None},
         **summary(loss),
         "baseline": None, "classes": None, "confusion": None, "confusions": None,
-        "losses": {**histogram_of(loss), "quantiles": {q: float(np.quantile(loss, float(q))) for q in ("0.5", "0.9", "0.99")}},
+        "losses": {**histogram_of(loss), "quantiles": quantiles_of(loss)},
         "hardest": [{"row": int(r) + 1, "id": None, "truth": None, "predicted": None, "nats": float(loss[r]),
                      "probability": math.exp(-loss[r])} for r in order],
         "comparison": {
