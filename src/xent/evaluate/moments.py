@@ -89,8 +89,8 @@ class GroupMeans:
         sums = np.bincount(group, weights=values, minlength=self.groups)
         mean: Vector = np.asarray(sums / np.maximum(n, 1), dtype=np.float64)
         centred = values - mean[group]
-        m2 = np.bincount(group, weights=centred * centred, minlength=self.groups)
-        self._merge(n, mean, m2)
+        squares = np.bincount(group, weights=centred * centred, minlength=self.groups)
+        self._merge(n, mean, np.asarray(squares, dtype=np.float64))
 
     def merge(self, other: GroupMeans) -> None:
         """Take another state in."""

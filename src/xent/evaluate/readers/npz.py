@@ -95,8 +95,8 @@ class NpzTable:
                 stream.close()
 
     def is_list(self, name: str) -> bool:
-        """Whether the array has two dimensions."""
-        return len(self._members[name].shape) == 2
+        """Whether the array has more than one dimension; beyond two it is refused when read."""
+        return len(self._members[name].shape) != 1
 
     def close(self) -> None:
         """Let the file go."""

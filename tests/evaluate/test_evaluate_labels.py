@@ -1,0 +1,80 @@
+"""The truth column's values to class indices."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from xent.errors import LabelError
+from xent.evaluate.labels import MISSING, LabelCoder
+
+WORDS = ("cat", "dog")
+NUMBERS = ("1", "2", "10")
+
+
+def codes(classes, values, ignore=(), type=None):
+    return LabelCoder(classes, ignore, "y").encode(pa.array(values, type=type), 1).tolist()
+
+
+def test_text_is_matched_with_the_names():
+    assert codes(WORDS, ["dog", "cat", None]) == [1, 0, MISSING]
+
+
+def test_integer_is_a_name_where_the_names_are_integers():
+    assert codes(NUMBERS, [10, 1, 2]) == [2, 0, 1]
+    with pytest.raises(LabelError, match="0 in row 2"):
+        codes(NUMBERS, [1, 0])
+
+
+def test_integer_is_an_index_where_the_names_are_words():
+    assert codes(WORDS, [1, 0, None]) == [1, 0, MISSING]
+    with pytest.raises(LabelError, match="2 in row 1"):
+        codes(WORDS, [2])
+    with pytest.raises(LabelError, match="-1 in row 1"):
+        codes(WORDS, [-1])
+
+
+def test_text_of_integers_reads_as_the_integer():
+    assert codes(NUMBERS, ["10", "1.0", "02"]) == [2, 0, 1]
+
+
+def test_float_counts_only_as_the_integer_that_it_equals():
+    assert codes(WORDS, [0.0, 1.0, float("nan")]) == [0, 1, MISSING]
+    with pytest.raises(LabelError, match=r"0\.5 in row 3"):
+        codes(WORDS, [0.0, 1.0, 0.5])
+    with pytest.raises(LabelError):
+        codes(WORDS, [float("inf")])
+
+
+def test_bool_is_no_and_yes():
+    assert codes(("0", "1"), [True, False]) == [1, 0]
+    assert codes(("no", "yes"), [True, False]) == [1, 0]
+
+
+def test_ignored_values_are_missing_in_every_type():
+    assert codes(WORDS, [-100, 1], ignore=("-100",)) == [MISSING, 1]
+    assert codes(WORDS, ["?", "cat"], ignore=("?",)) == [MISSING, 0]
+    assert codes(WORDS, ["-100", "cat"], ignore=("-100",)) == [MISSING, 0]
+
+
+def test_label_outside_names_the_row_the_classes_and_the_way_out():
+    coder = LabelCoder(WORDS, (), "animal")
+    with pytest.raises(LabelError) as caught:
+        coder.encode(pa.array(["cat", "bird"]), 101)
+    assert "'animal'" in str(caught.value)
+    assert "'bird' in row 102" in str(caught.value)
+    assert "cat, dog" in str(caught.value)
+    assert "--classes" in caught.value.instead
+
+
+def test_dictionary_columns_and_narrow_integers():
+    assert codes(WORDS, ["dog", "cat"], type=pa.dictionary(pa.int8(), pa.string())) == [1, 0]
+    assert codes(WORDS, [1, 0], type=pa.uint8()) == [1, 0]
+
+
+def test_many_batches_share_one_rule():
+    coder = LabelCoder(NUMBERS, (), "y")
+    first = coder.encode(pa.array(np.array([1, 2])), 1)
+    second = coder.encode(pa.array(np.array([2, 10])), 3)
+    assert [*first, *second] == [0, 1, 1, 2]
