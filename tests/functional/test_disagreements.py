@@ -17,19 +17,6 @@ inf, nan = math.inf, math.nan
 Make = Callable[..., Any]
 
 
-def numpy_array(values: Any, dtype: str = "float64") -> Any:
-    return np.asarray(values, dtype=dtype)
-
-
-def torch_tensor(values: Any, dtype: str = "float64") -> Any:
-    return torch.tensor(values, dtype=getattr(torch, dtype))
-
-
-@pytest.fixture(params=[numpy_array, torch_tensor], ids=["numpy", "torch"])
-def make(request: pytest.FixtureRequest) -> Make:
-    return request.param
-
-
 def both(P: Any, Q: Any, **options: Any) -> tuple[Any, np.ndarray]:
     """Value and gradient; on PyTorch the gradient comes from autograd too, and must be the same."""
     value, gradient = xent.value_and_grad(P, Q, **options)

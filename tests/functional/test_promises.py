@@ -17,19 +17,6 @@ inf, nan = math.inf, math.nan
 Make = Callable[..., Any]
 
 
-def numpy_array(values: Any, dtype: str = "float64") -> Any:
-    return np.asarray(values, dtype=dtype)
-
-
-def torch_tensor(values: Any, dtype: str = "float64") -> Any:
-    return torch.tensor(values, dtype=getattr(torch, dtype))
-
-
-@pytest.fixture(params=[numpy_array, torch_tensor], ids=["numpy", "torch"])
-def make(request: pytest.FixtureRequest) -> Make:
-    return request.param
-
-
 # 1. 0·∞ = 0, and infinity where the mathematics says infinity.
 
 
