@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -70,14 +71,14 @@ WHOLE = read(*summary_of([slice(0, 400)]))
 @settings(max_examples=40, deadline=None)
 @given(cuts)
 def test_any_split_into_batches_gives_the_same(edges):
-    parts = [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    parts = [slice(a, b) for a, b in pairwise(edges)]
     same(read(*summary_of(parts)), WHOLE)
 
 
 @settings(max_examples=40, deadline=None)
 @given(cuts, st.randoms(use_true_random=False))
 def test_any_split_into_states_merged_in_any_order_gives_the_same(edges, random):
-    states = [summary_of([slice(a, b)]) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    states = [summary_of([slice(a, b)]) for a, b in pairwise(edges)]
     random.shuffle(states)
     state, detail = Summary("classes", FLOOR, has_bytes=False), Detail(4)
     for other_state, other_detail in states:
