@@ -125,6 +125,17 @@ def significant(x: float, digits: int = 3) -> str:
     return f"{mantissa}\u00a0×\u00a010{str(exponent).translate(_SUPERSCRIPT)}".replace("-", "−")
 
 
+def beside(x: float, reference: float) -> str:
+    """A number with the decimals that two significant digits of the reference have, to be read beside it.
+
+    >>> beside(-7.7e-7, 0.00027), beside(0.00864, 0.00027)
+    ('0.00000', '0.00864')
+    """
+    if not math.isfinite(reference) or reference == 0 or abs(reference) < 10**-_MAX_DECIMALS:
+        return significant(x, 2)
+    return fixed(x, max(0, 1 - math.floor(math.log10(abs(reference)))))
+
+
 def percent(x: float) -> str:
     """A share with three significant digits of a hundred, at most two decimals."""
     if not math.isfinite(x):

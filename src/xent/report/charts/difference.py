@@ -11,13 +11,13 @@ from xent.report.theme import INK, MUTED, PAPER, A, B
 from .frame import Frame, data, ticks, widen
 
 
-def difference(x: Interval, tip: str, label: str) -> Markup:
+def difference(x: Interval, each: str, tip: str, label: str) -> Markup:
     """Left of zero A is better, right of it B."""
     frame = Frame(height=118, left=14, top=26)
     reach = max(abs(v) for v in (x.value, x.low, x.high)) if x.bounded else abs(x.value)
     low, high = widen([-reach, reach], 0.08)
     scale = alt.Scale(domain=[low, high], nice=False)
-    axis = frame.x_axis("loss of A − loss of B (nats a row)", values=ticks(low, high, 5), format="~g")
+    axis = frame.x_axis(f"loss of A − loss of B (nats a {each})", values=ticks(low, high, 5), format="~g")
     here = data([{"value": x.value, "tip": tip}])
     layers = [
         alt.Chart(data([{"zero": 0}]))

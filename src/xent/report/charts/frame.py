@@ -82,7 +82,9 @@ def counts_up(frame: Frame, field: str, most: int, labels: int) -> alt.Y:
     """Counts upwards on a logarithmic axis that has a zero: one row next to a million can still be seen."""
     top = max(1, most)
     powers = [10**k for k in range(math.floor(math.log10(top)) + 1)]
-    values = [0, *(powers if len(powers) <= labels else powers[1::2])]
+    if len(powers) > labels:  # 1 would touch 0, and more than two powers too many would touch each other
+        powers = powers[1:] if len(powers) <= labels + 2 else powers[1::2]
+    values = [0, *powers]
     names = json.dumps({str(v): compact(v) for v in values})
     axis = frame.y_axis("rows (log)", values=values, labelExpr=f"{names}[datum.value]")
     scale = alt.Scale(type="symlog", constant=1, domain=[0, top * 1.15], nice=False)

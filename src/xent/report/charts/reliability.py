@@ -20,8 +20,6 @@ _UNIT = alt.Scale(domain=[0, 1], nice=False)
 class Bin:
     """One bin of confidence with at least one row."""
 
-    low: float
-    high: float
     n: int
     confidence: float
     frequency: float
@@ -47,8 +45,6 @@ def reliability(bins: Sequence[Bin], model: Model, confidence: str, frequency: s
             "frequency": b.frequency,
             "low": b.frequency_low,
             "high": b.frequency_high,
-            "from": b.low,
-            "to": b.high,
             "n": b.n,
             "tip": b.tip,
         }
@@ -83,12 +79,13 @@ def _diagram(rows: alt.Data, model: Model, frequency: str, label: str) -> Markup
 def _counts(rows: alt.Data, most: int, confidence: str, label: str) -> Markup:
     frame = Frame(height=116, top=6, bottom=42)
     x_axis = frame.x_axis(confidence, values=_TENTHS, format=".1f", grid=False)
-    bars = alt.Chart(rows).mark_rect(fill=BAR, stroke=PAPER, strokeWidth=1)
+    # A stem below each point and no bar over its bin: bins of equal counts are not equally wide, and a bar's area would
+    # say what is not so.
+    stems = alt.Chart(rows).mark_rule(stroke=BAR, strokeWidth=5)
     return frame.draw(
         f"Rows in each bin. {label}",
-        bars.encode(
-            x=alt.X("from:Q", scale=_UNIT, axis=x_axis),
-            x2="to:Q",
+        stems.encode(
+            x=alt.X("confidence:Q", scale=_UNIT, axis=x_axis),
             y=counts_up(frame, "n", most, 2),
             y2=alt.datum(0),
             description=alt.Description("tip:N"),

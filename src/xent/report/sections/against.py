@@ -14,6 +14,7 @@ from xent.report.node import Interval, Node
 from xent.report.table import table
 
 from .bins import bin_rows, bin_tips, read_bins
+from .rows import unit
 
 _MEASURES: tuple[tuple[str, tuple[str, ...], bool], ...] = (
     ("Cross-entropy (nats)", ("loss", "nats"), False),
@@ -35,35 +36,35 @@ def against(result: Node) -> Markup | None:
     return section(
         "A against B",
         pair(
-            el("div", _difference(node), _side_by_side(result, node.node("summary")), _error(node)),
+            el("div", _difference(node, unit(result)), _side_by_side(result, node.node("summary")), _error(node)),
             _histogram(node),
         ),
     )
 
 
-def _difference(node: Node) -> Markup:
+def _difference(node: Node, each: str) -> Markup:
     raw = node.node("difference")
     x = node.interval("difference")
     shown = interval(x)
     p = p_value(raw.number("p_value"))
-    span = f" (95% interval {shown.span}; {p})" if shown.span else f" ({p})"
-    sentence = f"A loses {shown.value} nats a row more than B on average{span}, over {rows(node.count('rows'))}."
-    if x.value < 0:
-        less = interval(Interval(-x.value, -x.high, -x.low))
-        span = f" (95% interval {less.span}; {p})" if less.span else f" ({p})"
-        sentence = f"A loses {less.value} nats a row less than B on average{span}, over {rows(node.count('rows'))}."
+    side = "less" if x.value < 0 else "more"
+    size = interval(Interval(-x.value, -x.high, -x.low)) if x.value < 0 else shown
+    found = f"95% interval {size.span}; {p}" if size.span else p
+    sentence = (
+        f"A loses {size.value} nats a {each} {side} than B on average ({found}), over {rows(node.count('rows'))}."
+    )
     if raw.has("floor"):
         sentence += f" Both are floored at a probability of {given(raw.number('floor'))}, since a loss was infinite."
     numbers = table(
         "Mean difference of the losses, A − B",
-        ("", "nats a row", "from", "to", "p"),
+        ("", f"nats a {each}", "from", "to", "p"),
         [("A − B", shown.value, shown.low or "–", shown.high or "–", significant(raw.number("p_value"), 2))],
     )
     title = "Mean difference in loss"
     if not math.isfinite(x.value):
-        return note(f"{title}: {shown.value} nats a row, which no chart can show.")
-    tip = f"A − B: {shown.whole} nats a row"
-    return figure(title, sentence, lambda label: difference(x, tip, label), numbers)
+        return note(f"{title}: {shown.value} nats a {each}, which no chart can show.")
+    tip = f"A − B: {shown.whole} nats a {each}"
+    return figure(title, sentence, lambda label: difference(x, each, tip, label), numbers)
 
 
 def _histogram(node: Node) -> Markup | None:
@@ -75,7 +76,7 @@ def _histogram(node: Node) -> Markup | None:
     below = sum(n for n, high in zip(counts, edges[1:], strict=True) if high <= 0)
     above = sum(n for n, low in zip(counts, edges[:-1], strict=True) if low >= 0)
     sentence = (
-        f"In the bins below zero, where A loses less, are {rows(below)}; in those above it, {rows(above)};"
+        f"The bins up to zero, where A loses less, hold {rows(below)}, those from zero on {rows(above)};"
         f" the differences lie between {significant(edges[0])} and {significant(edges[-1])} nats."
     )
     marked = [Marked(0.0, "no difference")]

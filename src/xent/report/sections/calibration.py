@@ -6,7 +6,7 @@ import math
 
 from xent.report.charts.reliability import Bin, Model, reliability
 from xent.report.figure import figure, note, pair, section
-from xent.report.format import count, fixed, p_value, rows, significant
+from xent.report.format import beside, count, fixed, p_value, rows
 from xent.report.html import Markup
 from xent.report.node import Node
 from xent.report.table import table
@@ -27,48 +27,45 @@ def calibration(result: Node) -> Markup | None:
     return section("Calibration", pair(*[f for f, _ in drawn]), [n for _, n in drawn])
 
 
-def _model(model: Node, who: str, look: Model) -> tuple[Markup, Markup]:
+def _model(model: Node, who: str, look: Model) -> tuple[Markup | None, Markup]:
     node = model.node("calibration")
-    bins = [_bin(b) for b in node.nodes("bins") if b.count("n")]
+    return _diagram(node, who, look), _nulls(node, who)
+
+
+def _diagram(node: Node, who: str, look: Model) -> Markup | None:
+    full = [b for b in node.nodes("bins") if b.count("n")]
+    if not full:
+        return None
+    bins = [_bin(b) for b in full]
+    forecast = "mean predicted probability" if node.has("of") and node.text("of") == "yes" else "mean confidence"
     title = f"Reliability of {who}" if who else "Reliability"
-    outside = sum(not b.frequency_low <= b.confidence <= b.frequency_high for b in bins)
-    over = sum(b.frequency_high < b.confidence for b in bins)
+    above = sum(b.frequency_high < b.confidence for b in bins)
+    below = sum(b.frequency_low > b.confidence for b in bins)
     sentence = (
-        f"In {len(bins) - outside} of {len(bins)} bins the 95% interval of the frequency holds the mean confidence;"
-        f" in {over} the model is too confident, in {outside - over} not confident enough."
+        f"In {len(bins) - above - below} of {len(bins)} bins the 95% interval of the frequency holds the {forecast};"
+        f" in {above} the prediction is too high, in {below} too low."
     )
     numbers = table(
         f"{title}: frequency with its Clopper–Pearson interval",
-        ("from", "to", "rows", "confidence", "frequency", "low", "high"),
-        [
-            (
-                fixed(b.low, 3),
-                fixed(b.high, 3),
-                count(b.n),
-                fixed(b.confidence, 4),
-                fixed(b.frequency, 4),
-                fixed(b.frequency_low, 4),
-                fixed(b.frequency_high, 4),
-            )
-            for b in bins
-        ],
+        ("from", "to", "rows", forecast, "frequency", "low", "high"),
+        [_line(b) for b in full],
         text=(),
     )
-    chart = figure(
-        title,
-        sentence,
-        lambda label: reliability(bins, look, "mean confidence", "observed frequency", label),
-        numbers,
+    return figure(
+        title, sentence, lambda label: reliability(bins, look, forecast, "observed frequency", label), numbers
     )
-    return chart, _nulls(node, who)
 
 
 def _bin(b: Node) -> Bin:
-    n = b.count("n")
-    low, high, confidence = b.number("low"), b.number("high"), b.number("confidence")
-    frequency = b.number("frequency")
-    tip = f"confidence {fixed(confidence, 3)}, frequency {fixed(frequency, 3)}: {rows(n)}"
-    return Bin(low, high, n, confidence, frequency, b.number("frequency_low"), b.number("frequency_high"), tip)
+    n, confidence, frequency = b.count("n"), b.number("confidence"), b.number("frequency")
+    tip = f"predicted {fixed(confidence, 3)}, observed {fixed(frequency, 3)}: {rows(n)}"
+    return Bin(n, confidence, frequency, b.number("frequency_low"), b.number("frequency_high"), tip)
+
+
+def _line(b: Node) -> tuple[str, ...]:
+    rest = ("confidence", "frequency", "frequency_low", "frequency_high")
+    ends = (fixed(b.number("low"), 4), fixed(b.number("high"), 4))
+    return (*ends, count(b.count("n")), *(fixed(b.number(key), 4) for key in rest))
 
 
 def _nulls(node: Node, who: str) -> Markup:
@@ -76,12 +73,16 @@ def _nulls(node: Node, who: str) -> Markup:
     p = squared.number("p_value")
     return note(
         f"{who}: squared" if who else "Squared",
-        f" calibration error {significant(squared.number('value'), 2)}"
-        f" ({significant(squared.number('null_mean'), 2)} on average if perfectly calibrated,"
-        f" 95% below {significant(squared.number('null_high'), 2)}; {p_value(p)}): {found(p)}."
-        f" ECE {significant(ece.number('value'), 2)}"
-        f" (if perfectly calibrated: {significant(ece.number('null_mean'), 2)} on average,"
-        f" 95% below {significant(ece.number('null_high'), 2)}).",
+        f" calibration error {_against_chance(squared)}; {p_value(p)}: {found(p)}. ECE {_against_chance(ece)}.",
+    )
+
+
+def _against_chance(error: Node) -> str:
+    """An error and what chance alone would give, with the same decimals."""
+    high = error.number("null_high")
+    value, mean, top = (beside(error.number(key), high) for key in ("value", "null_mean", "null_high"))
+    return (
+        f"{value}, where a perfectly calibrated model would show {mean} on average and 95% of the time less than {top}"
     )
 
 

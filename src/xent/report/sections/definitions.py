@@ -12,7 +12,7 @@ from xent.report.node import Node
 
 @dataclass(frozen=True)
 class _Term:
-    """A measure, its definition, and the field without which the page does not show it.
+    """A measure, its definition, the field without which the page does not show it, the kinds that have it so.
 
     In the definition ``*q*`` is a variable and ``_k`` an index.
     """
@@ -20,6 +20,7 @@ class _Term:
     name: str
     text: str
     field: str | None = None
+    kinds: tuple[str, ...] = ("classes", "binary", "tokens")
 
 
 _TERMS = (
@@ -40,7 +41,8 @@ _TERMS = (
         "bits_per_byte",
     ),
     _Term("Error", "The share of rows whose most probable class is not the truth, with Wilson’s interval.", "error"),
-    _Term("Brier score", "The mean over the rows of Σ_k (*q*_k − 1[*k* = truth])², over all classes *k*.", "brier"),
+    _Term("Brier score", "The mean of Σ_k (*q*_k − 1[*k* = truth])², over all classes *k*.", "brier", ("classes",)),
+    _Term("Brier score", "The mean of (*q* − 1[second class])².", "brier", ("binary",)),
     _Term(
         "Confidence",
         "The cross-entropy less the mean entropy −Σ_k *q*_k log *q*_k of the predictions, which a calibrated model has"
@@ -49,9 +51,23 @@ _TERMS = (
         "confidence",
     ),
     _Term(
+        "Mean confidence",
+        "Rows are put into bins by the probability of the predicted class; its mean in a bin, against how often that"
+        " class is the truth.",
+        "calibration",
+        ("classes",),
+    ),
+    _Term(
+        "Mean predicted probability",
+        "Rows are put into bins by the probability of the second class; its mean in a bin, against how often that"
+        " class is the truth.",
+        "calibration",
+        ("binary",),
+    ),
+    _Term(
         "Calibration error",
-        "Rows are put into bins by the probability of the predicted class. Squared: the mean of (mean confidence −"
-        " frequency)² over the rows’ bins, less its bias. ECE: the mean of |mean confidence − frequency|. Chance alone"
+        "Squared: the mean over the rows of their bin’s (mean prediction − frequency)², less the part of it that is"
+        " chance in the frequency. ECE: the mean of |mean prediction − frequency|. Chance alone"
         " moves both away from zero, so each stands beside what a perfectly calibrated model of the same confidence"
         " would show.",
         "calibration",
@@ -78,7 +94,8 @@ _MARKED = re.compile(r"\*(\w+)\*|_(\w)")
 
 def definitions(result: Node) -> Markup:
     """Terms and formulas, only of the measures that the page shows."""
-    shown = [term for term in _TERMS if term.field is None or result.has(term.field)]
+    kind = result.text("kind")
+    shown = [t for t in _TERMS if kind in t.kinds and (t.field is None or result.has(t.field))]
     items = [join(el("dt", term.name), el("dd", _formula(term.text))) for term in shown]
     return section("How each number is defined", el("dl", items, class_="terms"))
 

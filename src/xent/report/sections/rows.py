@@ -18,8 +18,15 @@ def row_account(result: Node) -> Markup:
         f"{rows(node.count('read'))} read: {count(node.count('used'))} used,"
         f" {count(node.count('ignored'))} ignored, {count(refused)} refused."
     )
-    warnings = [_refused(node, refused) if refused else None, _infinite(result.node("loss"))]
+    warnings = [_refused(node, refused) if refused else None, _infinite(result.node("loss"), "")]
+    if result.has("comparison"):
+        warnings.append(_infinite(result.node("comparison").node("summary").node("loss"), "B: "))
     return join(el("p", parts, class_="source"), warnings)
+
+
+def unit(result: Node) -> str:
+    """What a row is."""
+    return "token" if result.text("kind") == "tokens" else "row"
 
 
 def _refused(node: Node, refused: int) -> Markup:
@@ -33,12 +40,12 @@ def _refused(node: Node, refused: int) -> Markup:
     )
 
 
-def _infinite(loss: Node) -> Markup | None:
+def _infinite(loss: Node, who: str) -> Markup | None:
     n = loss.count("infinite_rows")
     if not n:
         return None
     first = f"; the first is row {count(loss.count('first_infinite'))}" if loss.has("first_infinite") else ""
-    text = f"{rows(n)} with an infinite loss: the truth has a probability of zero{first}."
+    text = f"{who}{rows(n)} with an infinite loss: the truth has a probability of zero{first}."
     if math.isinf(loss.interval("nats").value):
         text += " One such row makes the mean infinite, whatever the others are."
     if not loss.has("floor"):

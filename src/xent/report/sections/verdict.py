@@ -8,7 +8,7 @@ from xent.report.format import count, given, interval, percent, significant
 from xent.report.html import Markup, el, join, name
 from xent.report.node import Node
 
-from .rows import row_account
+from .rows import row_account, unit
 
 
 def header(result: Node) -> Markup:
@@ -37,7 +37,7 @@ def verdict(result: Node) -> Markup:
     return join(
         f"{who} is ",
         el("strong", f"{shown.value} nats"),
-        f" a row{span}, or {interval(bits).value} bits",
+        f" a {unit(result)}{span}, or {interval(bits).value} bits",
         _skill(result),
         ".",
     )
@@ -78,22 +78,24 @@ def _against(result: Node) -> Markup | None:
 
 
 def _source(result: Node) -> Markup:
-    given = result.node("input")
-    parts = [join(f"{_HOLDS.get(given.text('holds'), given.text('holds'))} in ", _columns(given.texts("columns")))]
-    if given.has("truth"):
-        parts.append(join("truth in ", name(given.text("truth"))))
-    if given.has("id"):
-        parts.append(join("row ids in ", name(given.text("id"))))
-    if given.has("bytes"):
-        parts.append(join("bytes in ", name(given.text("bytes"))))
-    if given.has("classes"):
-        parts.append(join(f"{count(len(given.texts('classes')))} classes"))
-    a = join("A: " if result.has("comparison") else None, _semicolons(parts), ".")
+    source = result.node("input")
+    parts = [_predictions(source)]
+    parts += [join(words, name(source.text(key))) for key, words in _COLUMNS if source.has(key)]
+    if source.has("classes"):
+        parts.append(join(f"{count(len(source.texts('classes')))} classes"))
+    a = join(_semicolons(parts), ".")
     if not result.has("comparison"):
         return a
     b = result.node("comparison")
-    held = _HOLDS.get(b.text("holds"), b.text("holds"))
-    return join(a, " B: ", f"{held} in ", _columns(b.texts("columns")), " of ", _commas(b.texts("files")), ".")
+    return join("A: ", a, el("br"), "B: ", _predictions(b), " of ", _commas(b.texts("files")), ".")
+
+
+def _predictions(source: Node) -> Markup:
+    holds = source.text("holds")
+    return join(f"{_HOLDS.get(holds, holds)} in ", _columns(source.texts("columns")))
+
+
+_COLUMNS = (("truth", "truth in "), ("id", "row ids in "), ("bytes", "bytes in "))
 
 
 _HOLDS = {
