@@ -218,6 +218,33 @@ def test_a_missing_extra_prints_the_line_that_installs_it(table, tmp_path, modul
     assert "Traceback" not in done.stderr
 
 
+def test_a_terminal_of_an_old_encoding_gets_escapes(table):
+    done = run("evaluate", table(), "--truth", "y", "--logits", "z_*", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0, done.stderr
+    assert "loss \\u2212 entropy" in done.stdout
+
+
+def test_a_disk_that_takes_nothing_leaves_nothing_behind(table, tmp_path):
+    # a limit of this process on the size of the files it writes: the system's own refusal, as of a full disk
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)); sys.dont_write_bytecode = True;"
+            "from xent.cli import main; main()",
+            *("evaluate", table(), "--truth", "y", "--logits", "z_*", "--json", str(tmp_path / "r.json")),
+        ],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        check=False,
+    )
+    assert done.returncode == 2, done
+    assert "a file that can be written" in done.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["a.parquet"]
+
+
 def test_version_and_help():
     assert run("--version").stdout == f"xent {xent.__version__}\n"
     shown = run("evaluate", "--help")

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from xent.errors import LabelError
+from xent.errors import ColumnError, LabelError
 from xent.evaluate.labels import MISSING, LabelCoder
 
 WORDS = ("cat", "dog")
@@ -71,6 +71,12 @@ def test_label_outside_names_the_row_the_classes_and_the_way_out():
 def test_dictionary_columns_and_narrow_integers():
     assert codes(WORDS, ["dog", "cat"], type=pa.dictionary(pa.int8(), pa.string())) == [1, 0]
     assert codes(WORDS, [1, 0], type=pa.uint8()) == [1, 0]
+
+
+@pytest.mark.parametrize("values", [[b"0"], [{"a": 1}], [pa.scalar(3, pa.date32())], [pa.scalar(1, pa.timestamp("s"))]])
+def test_columns_that_hold_no_labels(values):
+    with pytest.raises(ColumnError, match="integers or text"):
+        codes(WORDS, values)
 
 
 def test_many_batches_share_one_rule():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 
 from xent.errors import MissingExtraError, XentError
 
@@ -15,6 +16,10 @@ UNUSABLE = 2
 
 def main() -> None:
     """Run ``xent``. Exits 0 where all went well, 2 where the input or the usage cannot be worked with."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A terminal of an old encoding has no minus sign or ∞: it gets their escapes, never a traceback or a "?".
+            stream.reconfigure(errors="backslashreplace")
     try:
         for library in ("typer", "rich"):
             _need(library)

@@ -58,6 +58,9 @@ def _made(flag: str, place: Path, write: Callable[[Path], None]) -> Path:
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)
         write(temporary)
+    except OSError as error:
+        temporary.unlink()
+        raise OptionError(flag, "a file that can be written", f"{place}: {error.strerror}") from error
     except BaseException:
         temporary.unlink()
         raise

@@ -25,6 +25,7 @@ def print_result(result: Fields, console: Console | None = None) -> None:
     worst = result["classes"]
     if worst:
         out.print(_classes(worst))
+    out.print(Text("In brackets: 95% intervals."))
     for line in _notes(result):
         out.print(Text(line))
 

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from xent.errors import LabelError
+from xent.errors import ColumnError, LabelError
 
 MISSING = -1
 """The code of a row whose truth is missing or ignored."""
 
 _OUTSIDE = -2
+_LABELS = ("int", "uint", "string", "large_string", "bool", "float", "double", "halffloat", "dictionary", "null")
 
 
 class LabelCoder:
@@ -43,7 +44,15 @@ class LabelCoder:
         """Indices of an Arrow array of truths, ``MISSING`` where there is none.
 
         Raises LabelError for a label outside the classes, naming its row; ``first_row`` is the number of the first one.
+        Raises ColumnError for a column that holds no labels at all (dates, bytes, structures).
         """
+        if not str(values.type).startswith(_LABELS):
+            raise ColumnError(
+                f"truth {self._column!r}",
+                "integers or text",
+                f"values of type {values.type}",
+                "Write the labels as integers or text.",
+            )
         encoded = values.dictionary_encode()
         table = np.array([self._code(v) for v in encoded.dictionary.to_pylist()] + [MISSING], dtype=np.int64)
         indices = encoded.indices.fill_null(len(table) - 1).to_numpy(zero_copy_only=False)
