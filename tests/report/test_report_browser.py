@@ -41,7 +41,7 @@ def hostile() -> dict[str, Any]:
     )
     result["rows"] |= {"refused": 1, "first_refused": {"row": 3, "reason": f"{HOSTILE[2]} is no number"}}
     result["comparison"] |= {"files": [HOSTILE[2]], "columns": HOSTILE, "sentence": f"A {HOSTILE[0]} B"}
-    result["version"] = HOSTILE[4]
+    result["version"] = HOSTILE[2]  # the one text of the result that stands in an attribute of HTML
     return result
 
 

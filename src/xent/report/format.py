@@ -145,8 +145,8 @@ def percent(x: float) -> str:
 
 
 def given(x: float) -> str:
-    """A number that somebody chose, such as a floor of 1e-9: as short as it was written."""
-    mantissa, _, exponent = f"{x:g}".partition("e")
+    """A number that somebody chose, such as a floor of 1e-9: at most three digits, and no zeros at its end."""
+    mantissa, _, exponent = f"{x:.3g}".partition("e")
     return f"{mantissa}\u00a0×\u00a010{str(int(exponent)).translate(_SUPERSCRIPT)}" if exponent else mantissa
 
 

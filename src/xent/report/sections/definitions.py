@@ -32,7 +32,7 @@ _TERMS = (
     ),
     _Term(
         "95% interval",
-        "Made so that in 95 of 100 samples of rows of the same kind it holds the value of all such rows.",
+        "Made so that in 95 of 100 samples of such rows it holds their true value; rows are taken as independent.",
     ),
     _Term("Perplexity", "exp of the cross-entropy in nats; its interval is exp of that interval."),
     _Term(
