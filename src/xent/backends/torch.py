@@ -166,7 +166,7 @@ def _row_gradient_formula(q: Array, target: Target | None, link: Link, a: Any, b
     if b is not None and target is not None:
         if isinstance(target, HardTarget):
             hot = torch.arange(x.shape[-1], device=x.device) == target.index.to(torch.int64)[..., None]
-            t = torch.where(hot, target.on + target.off, target.off).to(x.dtype)
+            t = torch.where(hot, target.on + target.off, torch.full_like(x, target.off))
         else:
             t = target_probs(target).to(x.dtype)
         gradient = gradient - b[..., None] * (t if link != "probs" else t / torch.where(t == 0, 1.0, x))

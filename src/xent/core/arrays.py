@@ -80,6 +80,17 @@ def to_compute(x: Array) -> Array:
     return xp.astype(x, compute_dtype(x), copy=False)
 
 
+def sum_classes(x: Array, *, keepdims: bool = False) -> Array:
+    """Σ over the last axis.
+
+    NumPy adds pairwise only along memory that is contiguous; elsewhere it adds one after the other, and the error of a
+    float32 row grows with its length (1e-4 at 200,000 classes).
+    """
+    if library(x) == "numpy" and x.strides[-1] != x.itemsize and x.shape[-1] > 8:
+        x = np.ascontiguousarray(x)
+    return namespace(x).sum(x, axis=-1, keepdims=keepdims)
+
+
 def describe(x: Array) -> str:
     """ "float32 of shape (3, 4)", for messages."""
     return f"{dtype_name(x)} of shape {tuple(x.shape)}"

@@ -6,10 +6,11 @@ compiler, an accelerator), it is replaced by NaN, so that loss and gradient are 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from xent.core.arrays import HALF, Array, dtype_name, first_position, namespace, to_compute
+from xent.core.arrays import HALF, Array, dtype_name, first_position, namespace, sum_classes, to_compute
 from xent.errors import LabelError, NormalizationError, ProbabilityError, WeightError, XentError
 
 
@@ -93,7 +94,11 @@ def normalized(x: Array, name: str, inspect: Inspector, *, log: bool = False, hi
     tolerance = {"float64": 1e-5, "float32": 1e-4}.get(dtype_name(x), 1e-2)
     if dtype_name(x) == "float16" and not log:
         tolerance += x.shape[-1] * 3e-8
-    total = xp.sum(xp.exp(wide) if log else wide, axis=-1)
+    # A log-probability l that was rounded to bfloat16 is off by up to 2^-8·|l|, and its exponential by that factor;
+    # over a row this is 2^-8·H(q), and H(q) ≤ log K.
+    if dtype_name(x) == "bfloat16" and log:
+        tolerance += 2**-8 * math.log(max(x.shape[-1], 1))
+    total = sum_classes(xp.exp(wide) if log else wide)
     bad = inspect.only_counted(xp.abs(total - 1) > tolerance)
 
     def error(at: tuple[int, ...]) -> NormalizationError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xent.core import algebra
-from xent.core.arrays import Array, namespace, to_compute
+from xent.core.arrays import Array, namespace, sum_classes, to_compute
 from xent.core.reduction import Empty, Reduction
 from xent.errors import UndefinedPairError
 from xent.functional.call import P_, Q_, Call
@@ -46,7 +46,7 @@ def squared_error(
         xp = call.xp
         if call.rows:
             q, _ = call.class_probabilities()
-            raw = xp.sum((q - call.class_truth()) ** 2, axis=-1)
+            raw = sum_classes((q - call.class_truth()) ** 2)
         else:
             q = to_compute(call.q) if call.link == "probs" else xp.exp(-call.elements()[0])
             raw = (q - call.t) ** 2
@@ -149,7 +149,7 @@ def _row_hinge(z: Array, t: Array) -> Array:
     second = xp.max(xp.where(at_best, -float("inf"), z), axis=-1, keepdims=True)
     rival = xp.where(at_best, second, best)
     margin = _positive(1 + rival - z)
-    return xp.sum(t * xp.where((t == 0) & xp.isinf(margin), 0.0, margin), axis=-1)
+    return sum_classes(t * xp.where((t == 0) & xp.isinf(margin), 0.0, margin))
 
 
 def _positive(x: Array) -> Array:

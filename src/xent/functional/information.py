@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from xent.core import algebra, checks, values
-from xent.core.arrays import Array, as_array, is_python, namespace, to_compute
+from xent.core.arrays import Array, as_array, is_python, namespace, sum_classes, to_compute
 from xent.core.reduction import Empty, Reduction
 from xent.core.targets import Labels
 from xent.core.values import Inspector
@@ -108,7 +108,7 @@ def js_divergence(
         if call.rows:
             q, log_q = call.class_probabilities()
             terms = _half_divergences(call.class_truth(), _log_truth(call), q, log_q)
-            found = {"loss": call.xp.sum(terms, axis=-1)}
+            found = {"loss": sum_classes(terms)}
         else:
             yes, no = call.elements()
             xp, t = call.xp, call.t
@@ -179,7 +179,7 @@ def entropy(
             raw = namespace(call.q).zeros_like(call.q)
         elif call.target is not None:
             p, log_p = call.class_truth(), _log_truth(call)
-            raw = -namespace(p).sum(_times(p, _log(p) if log_p is None else log_p), axis=-1)
+            raw = -sum_classes(_times(p, _log(p) if log_p is None else log_p))
         else:
             t = call.t
             raw = -(_times(t, _log(t)) + _times(1 - t, _log(1 - t)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xent.core.arrays import Array, namespace, to_compute
+from xent.core.arrays import Array, namespace, sum_classes, to_compute
 from xent.core.predictions import Projection
 from xent.functional.call import Call
 
@@ -37,5 +37,5 @@ def projection_gradient(call: Call, Q: Projection, g: Array) -> tuple[Array, Arr
     flat, rows = g.reshape((-1, g.shape[-1])), hidden.reshape((-1, hidden.shape[-1]))
     d_hidden = xp.astype(xp.matmul(g, weight), Q.hidden.dtype, copy=False)
     d_weight = xp.astype(xp.matmul(flat.T, rows), Q.weight.dtype, copy=False)
-    d_bias = None if Q.bias is None else xp.astype(xp.sum(flat, axis=0), Q.bias.dtype, copy=False)
+    d_bias = None if Q.bias is None else xp.astype(sum_classes(flat.T), Q.bias.dtype, copy=False)
     return d_hidden, d_weight, d_bias

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xent.core import checks, values
-from xent.core.arrays import Array, as_array, compute_dtype, is_python, namespace
+from xent.core.arrays import Array, as_array, compute_dtype, is_python, namespace, sum_classes
 from xent.core.values import Inspector
 from xent.kernels.coefficients import target_probs
 from xent.kernels.protocol import HardTarget, Target
@@ -35,7 +35,7 @@ def weigh_rows(c: Array, target: Target | None) -> Array:
         picked = c[safe]
         return picked if target.on == 1.0 else target.on * picked + target.off * xp.sum(c)
     assert target is not None
-    return xp.sum(target_probs(target) * c, axis=-1)
+    return sum_classes(target_probs(target) * c)
 
 
 def along(vector: Array, axis: int, ndim: int) -> Array:

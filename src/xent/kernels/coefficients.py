@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from xent.core.arrays import Array, namespace, to_compute
+from xent.core.arrays import Array, namespace, sum_classes, to_compute
 from xent.kernels.protocol import HardTarget, RowCoefficients, SoftTarget, Target
 
 
@@ -14,7 +14,7 @@ def target_mass(target: Target, classes: int) -> Array | float:
     if isinstance(target, HardTarget):
         return target.on + target.off * classes
     t = target_probs(target)
-    return namespace(t).sum(t, axis=-1)
+    return sum_classes(t)
 
 
 def target_probs(target: SoftTarget) -> Array:

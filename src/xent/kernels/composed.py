@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from xent.core.arrays import Array, namespace, to_compute
+from xent.core.arrays import Array, namespace, sum_classes, to_compute
 from xent.kernels.coefficients import target_probs
 from xent.kernels.protocol import (
     HardTarget,
@@ -54,11 +54,11 @@ class Composed:
             found["lse"] = lse
         if "entropy" in want:
             q_ = x if link == "probs" else xp.exp(-surprisal)
-            found["entropy"] = xp.sum(_times(q_, surprisal, xp), axis=-1)
+            found["entropy"] = sum_classes(_times(q_, surprisal, xp))
         if "argmax" in want:
             found["argmax"] = xp.argmax(x, axis=-1)
         if "score_sum" in want:
-            found["score_sum"] = xp.sum(x, axis=-1)
+            found["score_sum"] = sum_classes(x)
         return RowStatistics(**found)
 
     def row_gradient(self, q: Array, target: Target | None, link: Link, coefficients: RowCoefficients) -> Array:
@@ -129,7 +129,7 @@ def _peak(x: Array, xp: Any) -> tuple[Array, Array, Array]:
     peak = xp.max(x, axis=-1, keepdims=True)
     # At the peak the distance is 0 even for an infinite score; a second +∞ gives ∞ − ∞, which is right.
     drop = xp.where(at_peak, 0.0, peak - x)
-    rest = xp.sum(xp.where(at_peak, 0.0, xp.exp(-drop)), axis=-1, keepdims=True)
+    rest = sum_classes(xp.where(at_peak, 0.0, xp.exp(-drop)), keepdims=True)
     undefined = xp.isnan(peak) | (peak == -float("inf"))
     return drop, xp.where(undefined, float("nan"), rest), peak
 
@@ -148,7 +148,7 @@ def _loss(surprisal: Array, target: Target | None, xp: Any) -> Array:
     assert target is not None
     if isinstance(target, HardTarget):
         return _hard_loss(surprisal, target, xp)
-    return xp.sum(_times(dense_target(target, surprisal), surprisal, xp), axis=-1)
+    return sum_classes(_times(dense_target(target, surprisal), surprisal, xp))
 
 
 def _hard_loss(surprisal: Array, target: HardTarget, xp: Any) -> Array:
@@ -160,7 +160,7 @@ def _hard_loss(surprisal: Array, target: HardTarget, xp: Any) -> Array:
         picked = xp.take_along_axis(surprisal, safe[..., None], axis=-1)[..., 0]
         loss = picked if target.on == 1.0 else target.on * picked
     if target.off:
-        loss = loss + target.off * xp.sum(surprisal, axis=-1)
+        loss = loss + target.off * sum_classes(surprisal)
     return xp.where(inside, loss, float("nan"))
 
 
@@ -172,7 +172,7 @@ def _divergence(surprisal: Array, target: Target | None, xp: Any) -> Array:
         log_t = xp.log(xp.where(t == 0, 1.0, t))
     else:
         log_t = xp.where(t == 0, 0.0, target.log_probs)
-    return xp.sum(_times(t, log_t + surprisal, xp), axis=-1)
+    return sum_classes(_times(t, log_t + surprisal, xp))
 
 
 def dense_target(target: Target, x: Array) -> Array:
@@ -182,8 +182,9 @@ def dense_target(target: Target, x: Array) -> Array:
         return xp.astype(target_probs(target), x.dtype, copy=False)
     index = xp.astype(target.index, xp.int64, copy=False)
     inside = (index >= 0) & (index < x.shape[-1])
-    t = xp.where(_one_hot(index, x, xp), target.on + target.off, target.off)
-    return xp.astype(xp.where(inside[..., None], t, float("nan")), x.dtype, copy=False)
+    # Not where(…, on + off, off): of two Python numbers PyTorch makes float32, whatever x is.
+    t = xp.where(_one_hot(index, x, xp), target.on + target.off, xp.full_like(x, target.off))
+    return xp.where(inside[..., None], t, float("nan"))
 
 
 def _softmax_gradient(x: Array, surprisal: Array, t: Array | None, a: Array | None, b: Array | None, xp: Any) -> Array:
@@ -204,7 +205,7 @@ def _entropy_slope(x: Array, surprisal: Array, link: Link, xp: Any) -> Array:
     q = xp.exp(-surprisal)
     if link == "log_probs":
         return _times(q, surprisal - 1, xp)
-    entropy = xp.sum(_times(q, surprisal, xp), axis=-1, keepdims=True)
+    entropy = sum_classes(_times(q, surprisal, xp), keepdims=True)
     return _times(q, surprisal - entropy, xp)
 
 

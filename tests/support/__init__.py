@@ -1,0 +1,1 @@
+"""What the numerical tests and ``benchmarks/precision.py`` share: the oracle, the inputs, the bounds."""
