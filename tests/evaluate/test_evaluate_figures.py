@@ -42,6 +42,16 @@ def test_bits_and_perplexity_are_the_loss_in_other_units(tmp_path):
         assert found["perplexity"][end] == pytest.approx(math.exp(nats), rel=1e-12)
 
 
+def test_one_row_has_figures_but_no_intervals(tmp_path):
+    found = result(write(tmp_path / "a.parquet", {"y": [1], "z_0": [1.0], "z_1": [0.0]}))
+    loss = math.log1p(math.e)
+    assert found["loss"]["nats"] == {"value": pytest.approx(loss), "low": "nan", "high": "nan"}
+    assert found["perplexity"] == {"value": pytest.approx(1 + math.e), "low": "nan", "high": "nan"}
+    assert found["confidence"]["verdict"] == "cannot tell"
+    assert found["calibration"] is None
+    assert found["error"]["low"] < 0.21
+
+
 def test_binary_is_scikit_learns(tmp_path):
     rng = np.random.default_rng(5)
     p = rng.uniform(size=2000)

@@ -25,7 +25,7 @@ def print_result(result: Fields, console: Console | None = None) -> None:
     worst = result["classes"]
     if worst:
         out.print(_classes(worst))
-    out.print(Text("In brackets: 95% intervals."))
+    out.print(Text("In brackets: 95% intervals, taking rows as independent."))
     for line in _notes(result):
         out.print(Text(line))
 
@@ -78,7 +78,7 @@ def _figures(models: list[Fields]) -> list[tuple[str, list[str]]]:
     add("classification error", [percent_cell(m["error"]) for m in models])
     add("entropy of prediction", [interval_cell(m["entropy"]) for m in models])
     add("loss − entropy", [interval_cell(m["confidence"]) for m in models])
-    add("", [None if m["confidence"] is None else _verdict(m["confidence"]["verdict"]) for m in models])
+    add("  verdict", [None if m["confidence"] is None else m["confidence"]["verdict"] for m in models])
     add("Brier score", [interval_cell(m["brier"]) for m in models])
     for label, key, field in _CALIBRATION:
         add(label, [None if m["calibration"] is None else number(m["calibration"][key][field]) for m in models])
@@ -101,10 +101,6 @@ def _chance(model: Fields) -> str | None:
     return None if calibration is None else p_value(float(calibration["squared"]["p_value"]))
 
 
-def _verdict(verdict: str) -> str:
-    return {"cannot tell": "neither over- nor underconfident, as far as can be told"}.get(verdict, verdict)
-
-
 def _floored(model: Fields, unit: str) -> str | None:
     floor = model["loss"]["floor"]
     return None if floor is None else interval_cell(floor[unit])
@@ -123,7 +119,7 @@ def _baseline(result: Fields) -> list[tuple[str, str]]:
         return []
     return [
         ("class frequencies", f"{number(baseline['nats'])} nats, {share(baseline['error'])} error"),
-        ("  skill", f"{number(baseline['skill'])} of that loss is saved"),
+        ("  skill, 1 − loss/that", number(baseline["skill"])),
     ]
 
 

@@ -33,7 +33,7 @@ class Interval:
 
 
 def _exp(x: float) -> float:
-    return math.exp(x) if x < 709.0 else math.inf
+    return math.inf if x > 709.0 else math.exp(x)  # beyond 709.78 math.exp raises
 
 
 def special() -> Any:

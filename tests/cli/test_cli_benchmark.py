@@ -1,0 +1,22 @@
+"""The benchmark runs the real command and prints a row for each run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import xent
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_benchmark_prints_its_rows():
+    path = os.pathsep.join(filter(None, [str(Path(xent.__file__).parents[1]), os.environ.get("PYTHONPATH")]))
+    command = [sys.executable, str(ROOT / "benchmarks" / "evaluate.py"), "--rows", "3000", "--runs", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": path})
+    assert done.returncode == 0, done.stderr
+    assert "3,000 rows × 10 float32 logits" in done.stdout
+    assert "run 2: " in done.stdout
+    assert "MiB resident" in done.stdout
