@@ -74,5 +74,5 @@ def test_every_row_predicted_with_certainty(tmp_path: Path) -> None:
     columns = {"y": [0, 1, 0, 1] * 10, "p": [0.0, 1.0, 0.0, 1.0] * 10}
     result = evaluate(_write(tmp_path / "x.parquet", columns), Options(holds="prob", columns="p", truth="y")).to_dict()
     page = render_html(result)
-    assert "<strong>0.000 nats</strong>" in page
+    assert "<strong>0 nats</strong>" in page
     assert "No row is predicted wrongly" in page
