@@ -7,7 +7,7 @@ import pytest
 from evaluate_files import model
 from scipy.special import softmax
 
-from xent.evaluate.calibration import calibration, equal_count_bins
+from xent.evaluate.calibration import calibration, equal_count_bins, expected_error, squared_error
 from xent.evaluate.grid import CELLS, Grid
 from xent.evaluate.scoring import score
 
@@ -48,6 +48,13 @@ def test_squared_error_is_unbiased_where_ece_is_not():
     # and the null says so: it knows ECE's bias
     null = np.array([f["ece"]["null_mean"] for f in found])
     assert null.mean() == pytest.approx(ece.mean(), rel=0.1)
+
+
+def test_the_formula_on_two_bins():
+    n, forecast, frequency = np.array([4.0, 6.0]), np.array([0.5, 0.9]), np.array([0.25, 0.5])
+    expected = 0.4 * (0.25**2 - 0.25 * 0.75 / 3) + 0.6 * (0.4**2 - 0.5 * 0.5 / 5)
+    assert squared_error(n, forecast, frequency) == pytest.approx(expected, rel=1e-12)
+    assert expected_error(n, forecast, frequency) == pytest.approx(0.4 * 0.25 + 0.6 * 0.4, rel=1e-12)
 
 
 def test_known_size_of_a_known_error():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -36,6 +36,13 @@ def evaluate(files: str | Sequence[str], options: Options, *, progress: Progress
 
     Rows whose truth is missing or ignored are *ignored*; rows whose prediction is NaN are *refused*; both are counted.
 
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "scores.csv")
+    >>> _ = path.write_text("label,z_cat,z_dog\\ncat,2.0,0.0\\ndog,1.0,1.0\\n")
+    >>> found = evaluate(str(path), Options("logits", "z_*", truth="label"))
+    >>> round(found.to_dict()["loss"]["nats"]["value"], 4)  # (log(1 + e⁻²) + log 2) / 2
+    0.41
+
     Raises
         OptionError         a choice that does not fit the others
         ColumnError         a column that is not there, or holds something else
@@ -48,36 +55,34 @@ def evaluate(files: str | Sequence[str], options: Options, *, progress: Progress
     paths = [files] if isinstance(files, str) else list(files)
     if not paths:
         raise OptionError("files", "one file or more", "none")
-    with ExitStack() as stack:
-        tables = [stack.enter_context(closing(open_table(path))) for path in paths]
-        return _Run(tables, options, progress, stack).evaluation()
+    return _Run(paths, options, progress).evaluation()
 
 
 @dataclass
-class _Rival:
-    """The second model: where its predictions are, and its states. ``table`` is None where they are in A's files."""
+class _Total:
+    """Rows to walk in all; None once a file does not say how many it has."""
 
-    source: Source
-    table: Table | None
-    summary: Summary
-    comparison: Comparison
+    rows: int | None = 0
 
-    def result(self) -> Against:
-        """Its states at the end of the walk."""
-        file = None if self.table is None else self.table.path
-        return Against(self.source, file, self.summary, self.comparison)
+    def add(self, rows: int | None) -> None:
+        """Count a file in."""
+        self.rows = None if self.rows is None or rows is None else self.rows + rows
 
 
 class _Run:
-    """One evaluation in progress."""
+    """One evaluation in progress: every file is looked at before one is walked, and only one is open at a time."""
 
-    def __init__(self, tables: list[Table], options: Options, progress: Progress | None, stack: ExitStack) -> None:
-        self._tables = tables
+    def __init__(self, paths: list[str], options: Options, progress: Progress | None) -> None:
+        self._paths = paths
         self._options = options
         self._progress = progress
-        for table in tables:
-            _check_columns(table, options)
-        self._a = _same_everywhere(tables, options.columns, options)
+        self._done, self._total = 0, _Total()
+        b_file, b_columns = None, None
+        if options.against is not None:
+            b_file, b_columns = _file_or_columns(options.against, paths[0])
+        self._a, b = self._survey(paths, options.columns, b_columns)
+        if b_file is not None:
+            b, _ = self._survey([b_file], options.columns, None)
         classes = self._a.classes
         self._coder = None
         if classes is not None:
@@ -86,58 +91,58 @@ class _Run:
         self._rows = Rows()
         self._summary = self._new_summary()
         self._detail = Detail(len(classes) if classes else None)
-        self._rival = None if options.against is None else self._find_rival(options.against, stack)
-        counts = [table.rows for table in tables]
-        if self._rival is not None and self._rival.table is not None:
-            counts.append(self._rival.table.rows)
-        self._total = None if None in counts else sum(n for n in counts if n is not None)
-        self._done = 0
+        self._rival = None
+        if b is not None:
+            comparison = Comparison(options.floor, has_errors=options.kind != "tokens")
+            self._rival = Against(aligned(b, self._a), b_file, self._new_summary(), comparison)
+
+    def _survey(self, paths: list[str], columns: str, against: str | None) -> tuple[Source, Source | None]:
+        """The sources of one or two patterns, which must be the same in every file; counts the rows."""
+        first: tuple[Source, Source | None] | None = None
+        for path in paths:
+            with closing(open_table(path)) as table:
+                _check_columns(table, self._options)
+                b = None
+                if against is not None:
+                    b = find_source(table, against, self._options, f"--against {against!r}")
+                found = find_source(table, columns, self._options), b
+                self._total.add(table.rows)
+            if first is None:
+                first = found
+            _check_same(first[0], found[0], paths[0], path)
+            if first[1] is not None and found[1] is not None:
+                _check_same(first[1], found[1], paths[0], path)
+        assert first is not None, "evaluate() asks for a file"
+        return first
 
     def _new_summary(self) -> Summary:
         return Summary(self._options.kind, self._options.floor, has_bytes=self._options.bytes is not None)
 
-    def _find_rival(self, against: str, stack: ExitStack) -> _Rival:
-        options, table = self._options, None
-        is_column = against in self._tables[0].names
-        if os.path.exists(against):
-            if is_column:
-                hint = f"Write ./{against} for the file."
-                raise OptionError("--against", "a file or a column", f"{against!r}, which is both", hint)
-            table = stack.enter_context(closing(open_table(against)))
-            _check_columns(table, options)
-            found = find_source(table, options.columns, options)
-        elif has_known_ending(against) and not is_column:
-            got = f"{against!r}, which is no file here"
-            raise InputError("--against", "a file or columns", got, "Check the path.")
-        else:
-            found = _same_everywhere(self._tables, against, options, f"--against {against!r}")
-        comparison = Comparison(options.floor, has_errors=options.kind != "tokens")
-        return _Rival(aligned(found, self._a), table, self._new_summary(), comparison)
-
     def evaluation(self) -> Evaluation:
         """Walk the files and read the result off the states."""
         rival = self._rival
-        held = self._hold(rival, rival.table) if rival is not None and rival.table is not None else None
+        held = self._hold(rival, rival.file) if rival is not None and rival.file is not None else None
         columns = self._a.columns
         if rival is not None and held is None:
             columns = tuple(dict.fromkeys(columns + rival.source.columns))
         size = batch_rows(self._options, max(len(columns), self._a.width))
         first_row = 1
-        for table in self._tables:
-            for part in walk(table, self._options, self._coder, columns, first_row, size):
-                self._take(part, held)
-                first_row += part.size
+        for path in self._paths:
+            with closing(open_table(path)) as table:
+                for part in walk(table, self._options, self._coder, columns, first_row, size):
+                    self._take(part, held)
+                    first_row += part.size
         if held is not None:
             held.finish()
         self._check_rows()
         return Evaluation(
             options=self._options,
-            files=tuple(table.path for table in self._tables),
+            files=tuple(self._paths),
             a=self._a,
             rows=self._rows,
             summary=self._summary,
             detail=self._detail,
-            rival=None if rival is None else rival.result(),
+            rival=rival,
         )
 
     def _take(self, part: Part, held: Held | None) -> None:
@@ -154,7 +159,7 @@ class _Run:
             self._compare(self._rival, part, scored, held)
         self._advance(part.size)
 
-    def _compare(self, rival: _Rival, part: Part, scored: Scored, held: Held | None) -> None:
+    def _compare(self, rival: Against, part: Part, scored: Scored, held: Held | None) -> None:
         loss_a, wrong_a = spread(part.size, scored)
         if held is None:
             other = score_part(part, rival.source, self._options)
@@ -166,24 +171,26 @@ class _Run:
         both = ~(np.isnan(loss_a) | np.isnan(loss_b))
         rival.comparison.update(loss_a[both], loss_b[both], wrong_a[both], wrong_b[both])
 
-    def _hold(self, rival: _Rival, table: Table) -> Held:
-        held = Held(table.path, self._options.id)
-        size = batch_rows(self._options, max(len(rival.source.columns), rival.source.width))
-        for part in walk(table, self._options, self._coder, rival.source.columns, 1, size):
-            scored = score_part(part, rival.source, self._options)
-            rival.summary.update(scored.scores, scored.rows, scored.bytes)
-            held.add(part, scored)
-            self._advance(part.size)
+    def _hold(self, rival: Against, path: str) -> Held:
+        held = Held(path, self._options.id)
+        columns = rival.source.columns
+        size = batch_rows(self._options, max(len(columns), rival.source.width))
+        with closing(open_table(path)) as table:
+            for part in walk(table, self._options, self._coder, columns, 1, size):
+                scored = score_part(part, rival.source, self._options)
+                rival.summary.update(scored.scores, scored.rows, scored.bytes)
+                held.add(part, scored)
+                self._advance(part.size)
         held.close()
         return held
 
     def _advance(self, rows: int) -> None:
         self._done += rows
         if self._progress is not None:
-            self._progress(self._done, self._total)
+            self._progress(self._done, self._total.rows)
 
     def _check_rows(self) -> None:
-        names = ", ".join(table.path for table in self._tables)
+        names = ", ".join(self._paths)
         rows, size = self._rows, self._summary.bytes
         if rows.read == 0:
             raise InputError(names, "rows to evaluate", "none", "The file has columns but no rows.")
@@ -211,16 +218,27 @@ def _check_columns(table: Table, options: Options) -> None:
             raise ColumnError(f"{flag} in {table.path}", f"one value a row in {name!r}", "a list column")
 
 
-def _same_everywhere(tables: Sequence[Table], pattern: str, options: Options, argument: str | None = None) -> Source:
-    """The source of a pattern, which must be the same in every file."""
-    first = find_source(tables[0], pattern, options, argument)
-    for table in tables[1:]:
-        other = find_source(table, pattern, options, argument)
-        if (other.columns, other.width, other.layout) != (first.columns, first.width, first.layout):
-            raise ColumnError(
-                first.argument,
-                f"the same columns in every file, {', '.join(first.columns[:8])} as in {tables[0].path}",
-                f"{', '.join(other.columns[:8])} in {table.path}",
-                "List the columns with commas, or evaluate the files apart.",
-            )
-    return first
+def _check_same(first: Source, other: Source, first_path: str, path: str) -> None:
+    """Raises ColumnError where a later file has other columns."""
+    if (other.columns, other.width, other.layout) != (first.columns, first.width, first.layout):
+        raise ColumnError(
+            first.argument,
+            f"the same columns in every file, {', '.join(first.columns[:8])} as in {first_path}",
+            f"{', '.join(other.columns[:8])} in {path}",
+            "List the columns with commas, or evaluate the files apart.",
+        )
+
+
+def _file_or_columns(against: str, first_path: str) -> tuple[str | None, str | None]:
+    """What ``against`` is: (file, None) or (None, columns)."""
+    with closing(open_table(first_path)) as table:
+        is_column = against in table.names
+    if os.path.exists(against):
+        if is_column:
+            hint = f"Write ./{against} for the file."
+            raise OptionError("--against", "a file or a column", f"{against!r}, which is both", hint)
+        return against, None
+    if has_known_ending(against) and not is_column:
+        got = f"{against!r}, which is no file here"
+        raise InputError("--against", "a file or columns", got, "Check the path.")
+    return None, against
