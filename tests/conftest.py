@@ -1,7 +1,14 @@
-"""Settings that hold for every room of the tests. ``tests/support`` is importable as ``support`` because this is here."""
+"""Settings that hold for every room of the tests. ``tests/support`` is importable as ``support`` because this is here.
+
+Which tests need a browser, and what is done where there is none, is decided here too.
+"""
 
 from __future__ import annotations
 
+import os
+import shutil
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 # The same examples on every run, so that a red run can be run again; no deadline, because a test does not time.
@@ -9,3 +16,36 @@ settings.register_profile(
     "xent", derandomize=True, deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("xent")
+
+# The fixtures through which a test opens a page.
+_BROWSER_FIXTURES = frozenset({"chromium", "browser"})
+_PROGRAMS = {
+    "Chromium": ("chromium", "chromium-browser", "google-chrome"),
+    "chromedriver": ("chromedriver",),
+}
+
+
+def missing_browser() -> str | None:
+    """Why no page can be opened here, or None where one can."""
+    absent = [name for name, programs in _PROGRAMS.items() if not any(map(shutil.which, programs))]
+    if not absent:
+        return None
+    return f"no {' and no '.join(absent)} on the path (Debian: apt-get install chromium chromium-driver)"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark tests that open a page. Without a browser they are skipped by name, but fail in CI: there it must be."""
+    why = missing_browser()
+    for item in items:
+        if not _BROWSER_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.browser)
+            if why is not None and os.environ.get("CI") != "true":
+                item.add_marker(pytest.mark.skip(reason=why))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before any fixture runs, so that the message is this one."""
+    why = missing_browser()
+    if item.get_closest_marker("browser") is not None and why is not None and os.environ.get("CI") == "true":
+        pytest.fail(f"{why}. With CI=true a test in a browser is not skipped.", pytrace=False)
