@@ -37,11 +37,13 @@ def evaluate(files: str | Sequence[str], options: Options, *, progress: Progress
     Rows whose truth is missing or ignored are *ignored*; rows whose prediction is NaN are *refused*; both are counted.
 
     >>> import pathlib, tempfile
-    >>> path = pathlib.Path(tempfile.mkdtemp(), "scores.csv")
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = pathlib.Path(folder.name, "scores.csv")
     >>> _ = path.write_text("label,z_cat,z_dog\\ncat,2.0,0.0\\ndog,1.0,1.0\\n")
     >>> found = evaluate(str(path), Options("logits", "z_*", truth="label"))
     >>> round(found.to_dict()["loss"]["nats"]["value"], 4)  # (log(1 + e⁻²) + log 2) / 2
     0.41
+    >>> folder.cleanup()
 
     Raises
         OptionError         a choice that does not fit the others
