@@ -26,17 +26,29 @@ FLOOR = 2.0**-52
 class Options:
     """One question to ``evaluate``.
 
-    ``holds``      what Q holds: "logits", "probs", "log_probs" (K columns or one list column), "prob" (the probability
-                   of the second of two classes) or "log_likelihood" (log-probability of the token that came).
-    ``columns``    where Q is: a column, ``z_*``, ``p0..p9``, or a comma list.
-    ``truth``      the column of the true class; required unless Q holds log-likelihoods, which already know it.
-    ``against``    a second model B: a file, or columns of the same files.
-    ``id``         a column that names each row; joins A to B where B is a file.
-    ``bytes``      the bytes that each token stands for (log-likelihoods only).
-    ``classes``    names of the classes, in the order of the columns; without it, from the columns' names.
-    ``ignore``     truth values that do not count, as text (``"-100"``).
-    ``floor``      see ``FLOOR``.
-    ``batch_rows`` rows read at a time at most; None chooses by the number of columns. The figures do not hang on it.
+    Parameters
+    ----------
+    holds : str
+        What Q holds: "logits", "probs", "log_probs" (K columns or one list column), "prob" (the probability of the
+        second of two classes) or "log_likelihood" (log-probability of the token that came).
+    columns : str
+        Where Q is: a column, ``z_*``, ``p0..p9``, or a comma list.
+    truth : str, optional
+        The column of the true class; required unless Q holds log-likelihoods, which already know it.
+    against : str, optional
+        A second model B: a file, or columns of the same files.
+    id : str, optional
+        A column that names each row; joins A to B where B is a file.
+    bytes : str, optional
+        The bytes that each token stands for (log-likelihoods only).
+    classes : tuple of str, optional
+        Names of the classes, in the order of the columns; without it, from the columns' names.
+    ignore : tuple of str
+        Truth values that do not count, as text (``"-100"``).
+    floor : float
+        See ``FLOOR``.
+    batch_rows : int, optional
+        Rows read at a time at most; None chooses by the number of columns. The figures do not hang on it.
     """
 
     holds: Holds
