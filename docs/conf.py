@@ -33,9 +33,7 @@ nb_merge_streams = True
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 # What the pages share lies beside them; the kernels that run them find it by this.
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    [str(HERE / "_support"), *filter(None, [os.environ.get("PYTHONPATH")])]
-)
+os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE / "_support"), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 # The kernels start from nothing: no start-up files of whoever builds, and no word on their local sockets.
 os.environ["IPYTHONDIR"] = str(HERE / "_build" / "ipython")

@@ -55,8 +55,9 @@ def shell(line: str, *, expect: int = 0, folder: str | Path = ROOT) -> None:
     program, *arguments = shlex.split(line)
     if program != "xent":
         raise ValueError(f"only xent is run here, not {program}")
-    # As on a terminal of 80 columns, in plain letters.
-    environment = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb"}
+    # As on a terminal of 80 columns, in plain letters; in another folder a relative path would not be found.
+    paths = os.pathsep.join(str(Path(entry).resolve()) for entry in sys.path if entry)
+    environment = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb", "PYTHONPATH": paths}
     done = subprocess.run(
         [sys.executable, "-m", "xent", *arguments], cwd=folder, env=environment, capture_output=True, text=True
     )
