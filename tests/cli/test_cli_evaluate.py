@@ -201,6 +201,22 @@ def test_an_input_is_never_overwritten(table):
 
 @pytest.mark.parametrize("module", ["pyarrow", "typer", "rich", "scipy"])
 def test_a_missing_extra_prints_the_line_that_installs_it(table, tmp_path, module):
+    done = without(module, tmp_path, "evaluate", table(), "--truth", "y", "--logits", "z_*")
+    assert done.returncode == 2, done
+    assert 'pip install "xent[cli]"' in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_page_that_cannot_be_drawn_keeps_the_json_back_too(table, tmp_path):
+    asked = ("--truth", "y", "--logits", "z_*", "--json", tmp_path / "r.json", "--html", tmp_path / "r.html")
+    done = without("altair", tmp_path, "evaluate", table(), *asked)
+    assert done.returncode == 2, done
+    assert 'pip install "xent[cli]"' in done.stderr
+    assert {p.name for p in tmp_path.iterdir()} - {"__pycache__"} == {"a.parquet", "sitecustomize.py"}
+
+
+def without(module, tmp_path, *arguments):
+    """Run where a module is not installed."""
     # A module that is not there, as the interpreter sees it: a finder in front that says so.
     hook = tmp_path / "sitecustomize.py"
     hook.write_text(
@@ -211,11 +227,7 @@ def test_a_missing_extra_prints_the_line_that_installs_it(table, tmp_path, modul
         f"            raise ModuleNotFoundError('No module named {module}', name={module!r})\n"
         "sys.meta_path.insert(0, Absent())\n"
     )
-    path = os.pathsep.join([str(tmp_path), SOURCE])
-    done = run("evaluate", table(), "--truth", "y", "--logits", "z_*", PYTHONPATH=path)
-    assert done.returncode == 2, done
-    assert 'pip install "xent[cli]"' in done.stderr
-    assert "Traceback" not in done.stderr
+    return run(*arguments, PYTHONPATH=os.pathsep.join([str(tmp_path), SOURCE]))
 
 
 def test_a_terminal_of_an_old_encoding_gets_escapes(table):

@@ -167,13 +167,21 @@ def test_no_difference_is_claimed_five_times_in_a_hundred():
     assert claimed / 400 < 0.05 + 4 * np.sqrt(0.05 * 0.95 / 400)
 
 
-def test_b_is_put_in_the_order_of_as_classes(tmp_path):
+def test_classes_pair_by_name_whatever_the_order_of_the_columns(tmp_path):
+    # sorted by whole names these two would differ: "c_0_of_a" comes before "c_of_a", "b_c" before "b_c_0"
+    y = np.array(["c", "c_0"])[TRUTH % 2]
+    a = {"c_of_a": LOGITS[:, 0], "c_0_of_a": LOGITS[:, 1]}
+    b = {"b_c_0": LOGITS[:, 1], "b_c": LOGITS[:, 0]}
+    path = write(tmp_path / "a.parquet", {"y": y, **a, **b})
+    question = Options("logits", "*_of_a", truth="y", against="b_*")
+    assert evaluate(path, question).to_dict()["comparison"]["difference"]["value"] == 0.0
+
+
+def test_listed_columns_pair_by_the_names_given(tmp_path):
     y = np.array(["cat", "dog"])[TRUTH % 2]
     a = {"a_cat": LOGITS[:, 0], "a_dog": LOGITS[:, 1]}
     b = {"b_dog": LOGITS[:, 1], "b_cat": LOGITS[:, 0]}
     path = write(tmp_path / "a.parquet", {"y": y, **a, **b})
-    question = Options("logits", "a_*", truth="y", against="b_*")
-    assert evaluate(path, question).to_dict()["comparison"]["difference"]["value"] == 0.0
     listed = Options("logits", "a_dog,a_cat", truth="y", against="b_dog,b_cat", classes=("dog", "cat"))
     assert evaluate(path, listed).to_dict()["comparison"]["difference"]["value"] == 0.0
 

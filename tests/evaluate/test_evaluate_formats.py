@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +137,27 @@ def test_corrupted_bytes_in_an_npz_are_found(tmp_path):
     path.write_bytes(bytes(data))
     with pytest.raises(UnreadableFileError, match="CRC"):
         evaluate(str(path), ASKED)
+
+
+def test_a_wrong_checksum_of_a_compressed_array_is_found(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, **columns())
+    with zipfile.ZipFile(path) as archive:
+        checksum = archive.getinfo("z_2.npy").CRC.to_bytes(4, "little")
+    data = path.read_bytes()
+    place = data.rindex(checksum)  # the last is the one in the directory at the end, which is the one that counts
+    path.write_bytes(data[:place] + bytes([checksum[0] ^ 1]) + data[place + 1 :])
+    with pytest.raises(UnreadableFileError, match="CRC"):
+        evaluate(str(path), ASKED)
+
+
+def test_an_array_that_is_longer_than_it_says_is_refused(tmp_path):
+    whole = Path(write(tmp_path / "a.npz", columns()))
+    with zipfile.ZipFile(whole) as archive, zipfile.ZipFile(tmp_path / "b.npz", "w") as longer:
+        for name in archive.namelist():
+            longer.writestr(name, archive.read(name) + (b"\0" * 8 if name == "z_2.npy" else b""))
+    with pytest.raises(UnreadableFileError, match="after its last row"):
+        evaluate(str(tmp_path / "b.npz"), ASKED)
 
 
 def test_files_that_are_none(tmp_path):

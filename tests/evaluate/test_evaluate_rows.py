@@ -70,6 +70,8 @@ def test_ignored_values_do_not_count_and_others_must_be_classes(tmp_path):
         run(tmp_path, {"y": y, **wide(LOGITS)})
     found = run(tmp_path, {"y": y, **wide(LOGITS)}, ignore=("-100",))
     assert (found.rows.used, found.rows.ignored) == (45, 5)
+    expected = -log_softmax(LOGITS[5:], axis=1)[np.arange(45), TRUTH[5:]].mean()
+    assert found.summary.loss.value == pytest.approx(expected, rel=1e-12)
 
 
 def test_label_outside_is_found_in_a_later_batch_with_its_row(tmp_path):

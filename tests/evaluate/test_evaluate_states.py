@@ -21,7 +21,7 @@ from xent.evaluate.scoring import score
 from xent.evaluate.summary import Summary
 
 LOGITS, TRUTH = model(rows=400, classes=4, seed=8)
-LOGITS[17, TRUTH[17]] = -np.inf  # one infinite loss
+LOGITS[[17, 230], TRUTH[[17, 230]]] = -np.inf  # two infinite losses
 ROWS = np.arange(1, 401)
 
 cuts = st.lists(st.integers(0, 400), max_size=6).map(lambda c: [0, *sorted(c), 400])

@@ -98,7 +98,9 @@ def _glob(pattern: str, candidates: Sequence[str], available: Sequence[str], arg
             f"{len(numbered)} numbered columns and {other!r}",
             f"Write the range {ordered[0]}..{ordered[-1]}, or list the columns with commas.",
         )
-    names = tuple(require(name, available, argument) for name in sorted(found, key=natural_key))
+    # by the class, not by the whole name: two patterns over the same classes must give one order
+    in_order = sorted(found, key=lambda name: natural_key(part[name]))
+    names = tuple(require(name, available, argument) for name in in_order)
     return Columns(names, tuple(part[name] for name in names), pattern)
 
 

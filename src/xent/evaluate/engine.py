@@ -20,7 +20,7 @@ from xent.evaluate.options import Options
 from xent.evaluate.readers import Table, open_table
 from xent.evaluate.readers.formats import has_known_ending
 from xent.evaluate.result import Against, Evaluation, Rows
-from xent.evaluate.source import Source, aligned, find_source
+from xent.evaluate.source import Source, check_same_classes, find_source
 from xent.evaluate.summary import Summary
 from xent.evaluate.walk import Part, Scored, batch_rows, score_part, walk
 
@@ -96,7 +96,8 @@ class _Run:
         self._rival = None
         if b is not None:
             comparison = Comparison(options.floor, has_errors=options.kind != "tokens")
-            self._rival = Against(aligned(b, self._a), b_file, self._new_summary(), comparison)
+            check_same_classes(b, self._a)
+            self._rival = Against(b, b_file, self._new_summary(), comparison)
 
     def _survey(self, paths: list[str], columns: str, against: str | None) -> tuple[Source, Source | None]:
         """The sources of one or two patterns, which must be the same in every file; counts the rows."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from xent.errors import ColumnError, OneClassError, OptionError
@@ -107,22 +107,15 @@ def _list_width(table: Table, name: str, argument: str) -> int:
     raise ColumnError(argument, f"a list in some row of {name!r}", "none", "Is the file empty?")
 
 
-def aligned(b: Source, a: Source) -> Source:
-    """B with its columns in the order of A's classes.
-
-    Raises ColumnError where the two models do not have the same classes.
-    """
-    if a.classes == b.classes and a.width == b.width:
-        return b
-    if b.layout != "wide" or a.classes is None or b.classes is None or set(a.classes) != set(b.classes):
+def check_same_classes(b: Source, a: Source) -> None:
+    """Raises ColumnError where two models do not have the same classes in the same order."""
+    if a.classes != b.classes or a.width != b.width:
         raise ColumnError(
             b.argument,
             f"the classes of A, {_few(a.classes)}",
             _few(b.classes),
             "Both models must have the same classes; name them with --classes where the columns do not.",
         )
-    column_of = dict(zip(b.classes, b.columns, strict=True))
-    return replace(b, columns=tuple(column_of[name] for name in a.classes), classes=a.classes)
 
 
 def _few(names: Sequence[str] | None) -> str:

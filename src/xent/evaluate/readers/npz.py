@@ -85,7 +85,8 @@ class NpzTable:
                 arrays = [_to_arrow(pa, _rows(streams[n], m, count)) for n, m in members.items()]
                 yield pa.record_batch(arrays, names=list(members))
             for stream in streams.values():
-                stream.read(1)  # reaching the end is what makes zipfile compare the checksum
+                if stream.read(1):  # also what makes zipfile compare the checksum
+                    raise EOFError("an array goes on after its last row")
         except UnreadableFileError:
             raise
         except _BROKEN as error:
