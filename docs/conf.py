@@ -65,8 +65,10 @@ html_theme_options = {
     "footer_end": [],
     "navigation_with_keys": False,
     "show_nav_level": 2,
+    "header_links_before_dropdown": 8,
 }
-html_sidebars = {"index": []}
+# A page that stands alone has no section to navigate, and gives the room to its text.
+html_sidebars = {page: [] for page in ("index", "tutorial", "which", "edges", "precision")}
 
 
 def _write_example_report(app: Sphinx) -> None:

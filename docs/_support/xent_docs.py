@@ -63,8 +63,21 @@ def shell(line: str, *, expect: int = 0, folder: str | Path = ROOT) -> None:
     )
     if done.returncode != expect:
         raise RuntimeError(f"{line}: exit code {done.returncode}, not {expect}\n{done.stdout}{done.stderr}")
-    output = done.stdout + done.stderr
-    print(f"$ {line}\n" + "\n".join(row.rstrip() for row in output.splitlines()))
+    rows = [_command(line), *(done.stdout + done.stderr).splitlines()]
+    print("\n".join(row.rstrip() for row in rows))
+
+
+def _command(line: str) -> str:
+    """A command over as many lines as it needs, each of which a shell would take."""
+    # A space within quotes stays where it is; options go together with what they are given.
+    words = re.findall(r"--\S+ (?:'[^']*'|[^-\s]\S*)|\S+", line)
+    rows = ["$"]
+    for word in words:
+        if len(rows[-1]) + len(word) > 76:
+            rows[-1] += " \\"
+            rows.append("   ")
+        rows[-1] += f" {word}"
+    return "\n".join(rows)
 
 
 class Table:
@@ -120,21 +133,28 @@ def _theme() -> alt.theme.ThemeConfig:
         "domainColor": LINE,
         "tickColor": LINE,
         "gridColor": LINE,
-        "labelFontSize": 12,
-        "titleFontSize": 13,
+        "labelFontSize": 14,
+        "titleFontSize": 14,
         "titleFontWeight": "normal",
     }
     return alt.theme.ThemeConfig(
         {
-            "width": 560,
+            "width": 460,
             "height": 260,
             "background": "transparent",
             "config": {
                 "font": "sans-serif",
                 "view": {"stroke": None},
                 "axis": axis,
-                "legend": {"labelColor": TEXT, "titleColor": TEXT, "labelFontSize": 12, "orient": "top"},
-                "text": {"color": TEXT, "fontSize": 12},
+                "legend": {
+                    "labelColor": TEXT,
+                    "titleColor": TEXT,
+                    "labelFontSize": 14,
+                    "orient": "top",
+                    "symbolStrokeWidth": 2.5,
+                    "symbolSize": 300,
+                },
+                "text": {"color": TEXT, "fontSize": 14},
             },
         }
     )
