@@ -8,14 +8,17 @@ target the gradient Σt·p − t is a difference, and its scale is that of the t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 import xent
+from xent.core import reference
 
 from . import oracle
 from .oracle import INF, mp, mpf
@@ -34,20 +37,41 @@ def tiny_of(dtype: str) -> float:
     return float(np.finfo(np.float64 if dtype == "float64" else np.float32).tiny)
 
 
+Numbers: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def split(values: list[Any]) -> Numbers:
+    """The nearest floats of exact numbers, and what they leave."""
+    high = np.array([float(v) for v in values], dtype=np.float64)
+    low = [float(v - mpf(h)) if math.isfinite(h) else 0.0 for v, h in zip(values, high.tolist(), strict=True)]
+    return high, np.array(low, dtype=np.float64)
+
+
 @dataclass(frozen=True)
 class Exact:
-    """Exact results with their scales: a number an example, and one array for each array that Q holds."""
+    """Exact results with their scales: a number an example, and one array for each array that Q holds.
 
-    loss: list[Any]
-    loss_scale: list[Any]
-    gradients: list[list[Any]]
-    gradient_scales: list[list[Any]]
+    Numbers are pairs of floats, the nearest and the rest (32 digits of the 50). Scales are floats: they only say how
+    large an error may be.
+    """
+
+    loss: Numbers
+    loss_scale: list[float]
+    by_score: Numbers
+    by_score_scale: list[float]
+    gradients: list[Numbers]
+    gradient_scales: list[list[float]]
 
 
-def sensitive(x: Any) -> Any:
+def sensitive(x: Any) -> float:
     """|x|·(1 + |log |x||): the scale of what is computed as the exponential of a difference, or its log1p."""
-    x = abs(x)
-    return x if x in (0, INF) else x * (1 + abs(mp.log(x)))
+    size = abs(float(x))
+    return size * (1 + abs(math.log(size))) if 0 < size < math.inf else size
+
+
+def product(mass: float, size: float) -> float:
+    """0·∞ = 0."""
+    return 0.0 if mass == 0 else mass * size
 
 
 def solve(problem: Problem) -> Exact:
@@ -58,71 +82,76 @@ def solve(problem: Problem) -> Exact:
     ]
     loss = [v for one in each for v in one[0]]
     loss_scale = [v for one in each for v in one[1]]
-    by_score, score_scale = [one[2] for one in each], [one[3] for one in each]
+    by_row, scale_by_row = [one[2] for one in each], [one[3] for one in each]
+    by_score, score_scale = [*chain(*by_row)], [*chain(*scale_by_row)]
     if problem.prediction != "projection":
-        return Exact(loss, loss_scale, [[*chain(*by_score)]], [[*chain(*score_scale)]])
+        numbers = split(by_score)
+        return Exact(split(loss), loss_scale, numbers, score_scale, [numbers], [score_scale])
     hidden, weight, _ = problem.q
-    exact, scales = _through(by_score, hidden, weight), _through(score_scale, abs(hidden), abs(weight))
-    return Exact(loss, loss_scale, exact, scales)
+    exact, g = _through(by_row, hidden, weight), np.asarray(scale_by_row)
+    sums = (g @ abs(weight), g.T @ abs(hidden), g.sum(axis=0))
+    scales = [x.reshape(-1).tolist() for x in sums]
+    return Exact(split(loss), loss_scale, split(by_score), score_scale, [split(x) for x in exact], scales)
 
 
-def _scores(problem: Problem) -> tuple[list[list[Any]], list[Any]]:
+def _scores(problem: Problem) -> tuple[list[list[Any]], list[float]]:
     """What Q holds, row by row; for a projection its scores, and how large the terms of their sums are."""
     if problem.prediction != "projection":
-        return [oracle.exact(row) for row in problem.q], [mpf(0)] * len(problem.q)
+        return [oracle.exact(row) for row in problem.q], [0.0] * len(problem.q)
     hidden, weight, bias = ([oracle.exact(v) for v in x] for x in (problem.q[0], problem.q[1], problem.q[2][:, None]))
     scores = [[mp.fdot(h, w) + b[0] for w, b in zip(weight, bias, strict=True)] for h in hidden]
-    sizes = [
-        max(mp.fdot([abs(v) for v in h], [abs(v) for v in w]) + abs(b[0]) for w, b in zip(weight, bias, strict=True))
-        for h in hidden
-    ]
-    return scores, sizes
+    h, w, b = (np.abs(x) for x in problem.q)
+    return scores, (h @ w.T + b).max(axis=1).tolist()
 
 
-def target(problem: Problem, i: int, classes: int) -> tuple[list[Any], list[Any]]:
-    """t of row i, and how sensitive each is: 1 where it was given, 1 + |log t| where it is an exponential of scores."""
+def target(problem: Problem, i: int, classes: int) -> tuple[list[Any], list[float]]:
+    """t of row i, and how sensitive each is: 1 where it was given, 1 + |log t| where scores were."""
     if problem.truth == "labels":
-        return oracle.one_hot(int(problem.p[i]), classes), [mpf(1)] * classes
+        return oracle.one_hot(int(problem.p[i]), classes), [1.0] * classes
     if problem.truth == "smoothed labels":
-        return oracle.one_hot(int(problem.p[i]), classes, SMOOTHING), [mpf(1)] * classes
+        return oracle.one_hot(int(problem.p[i]), classes, SMOOTHING), [1.0] * classes
     values = oracle.exact(problem.p[i])
     if problem.truth == "distribution":
-        return values, [mpf(1)] * classes
+        return values, [1.0] * classes
     link = "log_probs" if problem.truth == "teacher log-probs" else "logits"
     teacher = oracle.row(values, link)
     # Mass below the smallest number of the arithmetic is no mass: it decides between 0·∞ and ∞.
-    least = mpf(tiny_of(problem.dtype)) * eps_of(problem.dtype) / 2
+    tiny = tiny_of(problem.dtype)
+    least = mpf(tiny) * eps_of(problem.dtype) / 2
     t = [mpf(0) if q < least else q for q in teacher.q]
+    # A subnormal mass has fewer digits.
+    few = [1.0 + (tiny / float(p) if p else 0.0) for p in t]
     if link == "log_probs":
-        return t, [mpf(1)] * classes
-    return t, [1 + (s if s != INF else 0) for s in teacher.surprisals]
+        return t, few
+    return t, [c + (float(s) if s != INF else 0.0) for c, s in zip(few, teacher.surprisals, strict=True)]
 
 
-def _row(problem: Problem, i: int, x: list[Any], slack: Any) -> tuple[list[Any], ...]:
+def _row(problem: Problem, i: int, x: list[Any], slack: float) -> tuple[list[Any], ...]:
     link = problem.link
     t, doubt = target(problem, i, len(x))
     found = oracle.row(x, link)
-    sizes = [sensitive(s) if link == "logits" else abs(s) for s in found.surprisals]
+    masses = [float(p) for p in t]
+    sizes = [sensitive(s) if link == "logits" else abs(float(s)) for s in found.surprisals]
     loss = oracle.row_loss(t, found)
-    scale = mp.fsum(oracle.times(p * c, s + 2 * slack) for p, c, s in zip(t, doubt, sizes, strict=True))
+    scale = math.fsum(product(p * c, s + 2 * slack) for p, c, s in zip(masses, doubt, sizes, strict=True))
     gradient = oracle.row_gradient(t, found, x, link)
     if link != "logits":
-        scales = [oracle.times(c, abs(g)) for c, g in zip(doubt, gradient, strict=True)]
-    elif all(p in (0, 1) for p in t):
-        scales = [sensitive(g) + 2 * slack * abs(g) for g in gradient]
+        scales = [product(abs(float(g)), c) for c, g in zip(doubt, gradient, strict=True)]
+    elif all(p in (0, 1) for p in masses):
+        scales = [sensitive(g) + 2 * slack * abs(float(g)) for g in gradient]
     else:
-        mass = mp.fsum(t)
-        scales = [mass * (sensitive(q) + q + 2 * slack * q) + p * c for q, p, c in zip(found.q, t, doubt, strict=True)]
+        mass, q = math.fsum(masses), [float(v) for v in found.q]
+        scales = [mass * (sensitive(v) + v + 2 * slack * v) + p * c for v, p, c in zip(q, masses, doubt, strict=True)]
     return [loss], [scale], gradient, scales
 
 
-def _elements(problem: Problem, i: int, x: list[Any], slack: Any) -> tuple[list[Any], ...]:
+def _elements(problem: Problem, i: int, x: list[Any], slack: float) -> tuple[list[Any], ...]:
     loss, scale, gradient, scales = [], [], [], []
     for t, v in zip(oracle.exact(problem.p[i]), x, strict=True):
         found = oracle.element(v, problem.link)
-        size = oracle.times(t, abs(found.d_yes)) + oracle.times(1 - t, abs(found.d_no))
+        size = float(oracle.times(t, abs(found.d_yes)) + oracle.times(1 - t, abs(found.d_no)))
         loss.append(oracle.element_loss(t, found))
-        scale.append(loss[-1] + (slack * size if slack else 0))
+        scale.append(float(loss[-1]) + product(slack, size))
         gradient.append(oracle.element_gradient(t, found))
         scales.append(size * (1 + slack))
     return loss, scale, gradient, scales
@@ -137,35 +166,25 @@ def _through(rows: list[list[Any]], hidden: Any, weight: Any) -> list[list[Any]]
     return [by_hidden, by_weight, [mp.fsum(g) for g in columns]]
 
 
-def error(got: Any, exact: list[Any], scale: list[Any], dtype: str, held: str) -> float:
+def error(got: Any, exact: Numbers, scale: list[float], dtype: str, held: str) -> float:
     """The largest |got − exact| in units of eps·scale; what rounding to ``held`` explains is taken off first."""
-    flat = numbers(got).reshape(-1)
-    assert len(flat) == len(exact), (len(flat), len(exact))
-    eps, tiny = eps_of(dtype), tiny_of(dtype)
-    worst = 0.0
-    for g, e, s in zip(flat.tolist(), exact, scale, strict=True):
-        if abs(e) == INF or g != g or abs(g) == float("inf"):
-            e = _held(e, held)
-            worst = max(worst, 0.0 if float(e) == g else float("inf"))
-            continue
-        off = abs(mpf(g) - e) - _half_step(e, held)
-        # One number below the normal range may be off by a few steps of the subnormal ones.
-        worst = max(worst, float((off - 4 * mpf(tiny) * eps) / (eps * s + tiny * mpf(eps))) if off > 0 else 0.0)
-    return worst
-
-
-def _held(e: Any, held: str) -> Any:
-    """Infinite where the type that holds the result ends."""
-    limit = float(torch.finfo(getattr(torch, held)).max)
-    return e if abs(e) <= limit else INF if e > 0 else -INF
-
-
-def _half_step(e: Any, held: str) -> Any:
-    """Half a step of a half-precision type at e (a hair more, for the rounding that came before it)."""
-    if held not in HALF:
-        return mpf(0)
+    g, eps = numbers(got).reshape(-1), eps_of(dtype)
+    high, low = exact
+    assert g.shape == high.shape, (g.shape, high.shape)
     info = torch.finfo(getattr(torch, held))
-    return mpf(max(abs(float(e)), float(info.tiny))) * float(info.eps) / 2 * (1 + mpf(2) ** -12)
+    # Infinite where the type that holds the result ends.
+    limited = np.where(np.abs(high) > float(info.max), np.copysign(np.inf, high), high)
+    finite = np.isfinite(limited) & np.isfinite(g)
+    if not np.array_equal(g[~finite], limited[~finite]):
+        return math.inf
+    g, high, low, size = g[finite], high[finite], low[finite], np.asarray(scale)[finite]
+    # g − high is exact where they are close: the difference is known to some 30 digits.
+    off = np.abs((g - high) - low)
+    if held in HALF:
+        # Half a step of the half type; a hair more, for the rounding that came before it.
+        off -= np.maximum(np.abs(high), float(info.tiny)) * float(info.eps) / 2 * (1 + 2.0**-12)
+    # Below the normal range four steps of the subnormal numbers count as one unit.
+    return max(0.0, float(np.max(off / (eps * size + 4 * eps * tiny_of(dtype)), initial=0.0)))
 
 
 def numbers(x: Any) -> Any:
@@ -174,8 +193,13 @@ def numbers(x: Any) -> Any:
 
 @dataclass(frozen=True)
 class Errors:
+    """The largest errors of a path, in units of eps·scale."""
+
     loss: float
     gradient: float
+
+    def worst(self, other: Errors) -> Errors:
+        return Errors(max(self.loss, other.loss), max(self.gradient, other.gradient))
 
 
 def measure(problem: Problem, library: str, exact: Exact | None = None) -> Errors:
@@ -190,6 +214,15 @@ def measure(problem: Problem, library: str, exact: Exact | None = None) -> Error
             for part, e, s in zip(parts, exact.gradients, exact.gradient_scales, strict=True)
         ),
     )
+
+
+def measure_reference(problem: Problem, exact: Exact | None = None) -> Errors:
+    """Both errors of ``xent.core.reference``, whose gradient of a projection is that by the scores."""
+    exact = solve(problem) if exact is None else exact
+    P, Q = problem.P("numpy"), problem.Q("numpy")
+    loss = error(reference.losses(P, Q), exact.loss, exact.loss_scale, problem.dtype, "float64")
+    slope = error(reference.gradients(P, Q), exact.by_score, exact.by_score_scale, problem.dtype, "float64")
+    return Errors(loss, slope)
 
 
 def autograd(problem: Problem) -> tuple[Any, ...]:

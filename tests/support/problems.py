@@ -98,6 +98,17 @@ def problem(truth: str, prediction: str, dtype: str, regime: str, n: int, k: int
     return Problem(truth, prediction, dtype, p, _prediction(rng, truth, prediction, dtype, regime, z))
 
 
+def large(truth: str, dtype: str, classes: int = 200_000) -> Problem:
+    """One row of very many classes, in numbers that every type holds: eighths, and powers of 2."""
+    rng = np.random.default_rng(classes)
+    z = rng.integers(-128, 128, (1, classes)) / 8
+    if truth != "distribution":
+        return Problem(truth, "logits", dtype, np.array([3]), z)
+    p = np.zeros((1, classes))
+    p[0, rng.permutation(classes)[: 2**14]] = 2.0**-14
+    return Problem(truth, "logits", dtype, p, z)
+
+
 def _scores(rng: np.random.Generator, regime: str, n: int, k: int) -> Floats:
     if regime == "wide":
         return rng.uniform(-1e4, 1e4, (n, k))

@@ -217,7 +217,7 @@ class _ElementGradient(torch.autograd.Function):
             if link == "logits":
                 value = a * torch.sigmoid(x) - b * torch.sigmoid(-x)
             elif link == "log_probs":
-                value = _times(a, 1 / torch.expm1(-x)) - b
+                value = _times(a, torch.exp(x) / -torch.expm1(x)) - b
             else:
                 value = _times(a, 1 / (1 - x)) - _times(b, 1 / x)
             return value.to(q.dtype)

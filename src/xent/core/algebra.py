@@ -100,8 +100,8 @@ def element_values(
     apply: Apply,
 ) -> Array:
     """L of each element of Indicators."""
-    clean = _clean_elements(yes, no, t, weight, counted)
     v = 1.0 if positive_weight is None else positive_weight
+    clean = _clean_elements(yes, no, t, v, weight, counted)
     if shaping is None:
         value = t * v * clean["yes"] + (1 - t) * clean["no"]
     elif shaping.soft == "surprisal":
@@ -121,8 +121,8 @@ def element_derivatives(
     counted: Array | None,
 ) -> tuple[Array, Array]:
     """(∂L/∂no, ∂L/∂yes) of each element: the kernel's a and b."""
-    clean = _clean_elements(yes, no, t, weight, counted)
     v = 1.0 if positive_weight is None else positive_weight
+    clean = _clean_elements(yes, no, t, v, weight, counted)
     if shaping is not None and shaping.soft == "surprisal":
         slope = (t * v + (1 - t)) * shaping.derivative(t * clean["yes"] + (1 - t) * clean["no"])
         a, b = (1 - t) * slope, t * slope
@@ -132,8 +132,10 @@ def element_derivatives(
     return _weighted(a, weight, counted), _weighted(b, weight, counted)
 
 
-def _clean_elements(yes: Array, no: Array, t: Array, weight: Array | None, counted: Array | None) -> dict[str, Array]:
-    yes, no = _without_mass(t, yes), _without_mass(1 - t, no)
+def _clean_elements(
+    yes: Array, no: Array, t: Array, v: Array | float, weight: Array | None, counted: Array | None
+) -> dict[str, Array]:
+    yes, no = _without_mass(t * v, yes), _without_mass(1 - t, no)
     return mask(live(counted, weight, {"yes": yes, "no": no}), {"yes": yes, "no": no})
 
 

@@ -89,14 +89,25 @@ def binary_loss(t: float, x: float, holds: str) -> float:
 
 def binary_gradient(t: float, x: float, holds: str) -> float:
     """Its derivative by x."""
-    yes, no = binary_surprisals(x, holds)
     if holds == "logits":
-        return (1.0 - t) * math.exp(-yes) - t * math.exp(-no)
+        return (1.0 - t) * _sigmoid(x) - t * _sigmoid(-x)
     if holds == "log_probs":
-        return (0.0 if t == 1 else (1.0 - t) * math.exp(no - yes)) - t
+        return (0.0 if t == 1 else (1.0 - t) * _odds(x)) - t
     up = 0.0 if t == 1 else (1.0 - t) / (1.0 - x) if x < 1 else math.inf
     down = 0.0 if t == 0 else t / x if x > 0 else math.inf
     return up - down
+
+
+def _sigmoid(x: float) -> float:
+    e = math.exp(-abs(x))
+    return (1.0 if x >= 0 else e) / (1.0 + e)
+
+
+def _odds(x: float) -> float:
+    """q / (1 − q) of x = log q; either form is free of overflow on its own side."""
+    if x == 0:
+        return math.inf
+    return 1.0 / math.expm1(-x) if x > -1.0 else -math.exp(x) / math.expm1(x)
 
 
 def _softplus(x: float) -> float:

@@ -46,7 +46,7 @@ class Composed:
         surprisal, lse = _surprisal(x, link, xp)
         found: dict[str, Array] = {}
         if "loss" in want:
-            found["loss"] = _loss(surprisal, target, xp)
+            found["loss"] = _loss(surprisal, target, link, xp)
         if "divergence" in want:
             found["divergence"] = _divergence(surprisal, target, xp)
         if "lse" in want:
@@ -77,9 +77,12 @@ class Composed:
         elif link == "log_probs":
             gradient = -b * t
         else:
-            gradient = -_times(t, b / xp.where(t == 0, 1.0, x), xp)
+            # b·(t/q), not t·(b/q): 1/q overflows where q is subnormal and t/q need not.
+            gradient = -_times(b, t / xp.where(t == 0, 1.0, x), xp)
         if h is not None:
             gradient = gradient + h * _entropy_slope(x, surprisal, link, xp)
+        if link != "logits":
+            gradient = _poisoned(gradient, x, xp)
         idle = _all_zero(a, b, h, xp)
         return xp.astype(xp.where(idle, 0.0, gradient), q.dtype, copy=False)
 
@@ -101,7 +104,8 @@ class Composed:
             small, large = e / (1 + e), 1 / (1 + e)
             gradient = a * xp.where(x >= 0, large, small) - b * xp.where(x >= 0, small, large)
         elif link == "log_probs":
-            gradient = _times(a, 1 / xp.expm1(-x), xp) - b
+            # e^x/(1 − e^x), not 1/expm1(−x), which is 0 where e^−x overflows and −∞ at x = +0.
+            gradient = _times(a, xp.exp(x) / xp.abs(xp.expm1(x)), xp) - b
         else:
             gradient = _times(a, 1 / (1 - x), xp) - _times(b, 1 / x, xp)
         return xp.astype(xp.where((a == 0) & (b == 0), 0.0, gradient), q.dtype, copy=False)
@@ -144,10 +148,18 @@ def _times(mass: Array, value: Array, xp: Any) -> Array:
     return xp.where((mass == 0) & ~xp.isnan(value), 0.0, mass * value)
 
 
-def _loss(surprisal: Array, target: Target | None, xp: Any) -> Array:
+def _poisoned(value: Array, x: Array, xp: Any) -> Array:
+    """NaN in the rows of value where x has one. A label reads one class only, which may be another than the NaN."""
+    bad = xp.any(xp.isnan(x), axis=-1, keepdims=True)
+    return xp.where(bad if value.ndim == x.ndim else bad[..., 0], float("nan"), value)
+
+
+def _loss(surprisal: Array, target: Target | None, link: Link, xp: Any) -> Array:
     assert target is not None
     if isinstance(target, HardTarget):
-        return _hard_loss(surprisal, target, xp)
+        loss = _hard_loss(surprisal, target, xp)
+        # In a softmax a NaN is in every class already.
+        return loss if link == "logits" else _poisoned(loss, surprisal, xp)
     return sum_classes(_times(dense_target(target, surprisal), surprisal, xp))
 
 
