@@ -121,9 +121,14 @@ def _target_slope(q: Array, target: SoftTarget, spec: _Spec, by: dict[Statistic,
     """
     t = target_probs(target).to(to_compute(q).dtype)
     s = _surprisals(q, spec.link)
-    s = torch.where((t == 0) & torch.isinf(s), 0.0, s)
-    slope = torch.zeros_like(s)
     loss, divergence = by.get("loss"), by.get("divergence")
+    void = (t == 0) & torch.isinf(s)
+    for upstream in (loss, divergence):
+        if upstream is not None:
+            # A row that does not count (ignored, or of weight 0) has a slope of 0, whatever its scores hold.
+            void = void | ((upstream == 0)[..., None] & ~torch.isfinite(s))
+    s = torch.where(void, 0.0, s)
+    slope = torch.zeros_like(s)
     if loss is not None:
         slope = slope + loss[..., None] * s
     if divergence is not None:
@@ -158,6 +163,14 @@ class _RowGradient(torch.autograd.Function):
 
 def _row_gradient_formula(q: Array, target: Target | None, link: Link, a: Any, b: Any, h: Any) -> Array:
     """What ``Kernel.row_gradient`` computes, in operations that PyTorch can differentiate."""
+    idle = None
+    for c in (a, b, h):
+        if c is not None:
+            idle = c == 0 if idle is None else idle & (c == 0)
+    if idle is not None:
+        # A row that does not count stays out of second derivatives too, where its scores define no probabilities.
+        undefined = torch.isnan(_surprisals(q.detach(), link)).any(-1)
+        q = torch.where((idle & undefined)[..., None], 0.5, q)
     x = to_compute(q)
     gradient = torch.zeros_like(x)
     s = _surprisals(q, link)
@@ -213,7 +226,7 @@ class _ElementGradient(torch.autograd.Function):
         link: Link = ctx.link
 
         def formula(q: Array, a: Array, b: Array) -> Array:
-            x = to_compute(q)
+            x = to_compute(torch.where((a == 0) & (b == 0) & torch.isnan(q), 0.5, q))
             if link == "logits":
                 value = a * torch.sigmoid(x) - b * torch.sigmoid(-x)
             elif link == "log_probs":

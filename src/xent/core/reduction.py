@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias
 
-from xent.core.arrays import Array, namespace
+from xent.core.arrays import Array, library, namespace
 from xent.errors import EmptyError
 
 Reduction: TypeAlias = Literal["none", "sum", "mean"]
@@ -50,11 +50,14 @@ def reduce(
     if reduction == "sum":
         return total
     divisor = denominator_of(values, weight, counted) if denominator is None else denominator
+    if library(divisor) == "numpy":
+        # A plain number: NumPy's own float64 and int64 would make a float64 of a float32 result.
+        divisor = float(divisor)
     nothing = mean_of_nothing(divisor, empty=empty, reads=reads)
-    if isinstance(divisor, (int, float)) and divisor != 0:
-        return total / divisor
     # A where, and not a constant, so that the result can still be differentiated (to zero).
-    none = xp.asarray(divisor == 0, device=total.device) if isinstance(divisor, (int, float)) else divisor == 0
+    if isinstance(divisor, float):
+        return total / divisor if divisor else xp.where(xp.ones_like(total, dtype=xp.bool), nothing, total)
+    none = divisor == 0
     return xp.where(none, nothing, total / xp.where(none, 1.0, divisor))
 
 

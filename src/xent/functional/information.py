@@ -64,7 +64,7 @@ def kl_divergence(
             found = {"loss": call.statistics()["divergence"]}
             divergence = algebra.row_values(found, None, (), call.weight, call.counted, algebra.plain)
         else:
-            yes, no = call.elements()
+            yes, no = call.cleaned().elements()
             t = call.t
             divergence = algebra.row_values(
                 {"loss": _times(t, _log(t) + yes) + _times(1 - t, _log(1 - t) + no)},

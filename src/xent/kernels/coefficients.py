@@ -20,7 +20,7 @@ def target_mass(target: Target, classes: int) -> Array | float:
 def target_probs(target: SoftTarget) -> Array:
     """t = on·p + off, of Q's shape."""
     log_p = target.log_probs
-    p: Array = target.probs if log_p is None else namespace(log_p).exp(to_compute(log_p))
+    p: Array = to_compute(target.probs) if log_p is None else namespace(log_p).exp(to_compute(log_p))
     return p if target.on == 1.0 and target.off == 0.0 else p * target.on + target.off
 
 
