@@ -29,8 +29,6 @@ PUBLISHED = {
     "Why not squared error?": ["-0.9997", "-0.0007", "<svg"],
     "One optimum, and every road leads there": ["gradient descent", "BFGS", "Newton", "eigenvalues of the Hessian"],
     "What validation reports beside the loss": ["error 0.20", "exp(Σ nll / Σ tokens)", "2.0000"],
-    "Margins: the same loss on scores made harder": ["SM-Softmax", "AM-Softmax", "L-Softmax"],
-    "GAN losses: two players, one loss": ["discriminator", "non-saturating", "minimax"],
 }
 
 
