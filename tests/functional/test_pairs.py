@@ -268,6 +268,64 @@ def test_expanded_rows(library: str) -> None:
     np.testing.assert_array_equal(gradient, slope)
 
 
+# Shapings and penalties, against the same oracle.
+
+
+def focal(loss: Any, gamma: float) -> tuple[Any, Any]:
+    """φ(ℓ) and φ′(ℓ), from the definition (1 − e^{−ℓ})^γ·ℓ."""
+    mp = oracle.mp
+    u, g = -mp.expm1(-loss), oracle.mpf(gamma)
+    return u**g * loss, u**g + g * u ** (g - 1) * mp.exp(-loss) * loss
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_focal_and_z_loss(gamma: float, dtype: str, library: str) -> None:
+    """Relative in the loss down to 1e-16; the gradient φ′(ℓ)(p − t) + 2λ·lse·p relative to its two terms."""
+    shaping, penalties = xent.Focal(gamma, soft="surprisal"), [xent.ZLoss(0.25), xent.ZLoss(0.125)]
+    for truth in ("labels", "distribution"):
+        for regime in ("random", "confident", "masked"):
+            p = problem(truth, "logits", dtype, regime, 4, 5, seed=13)
+            P, Q = p.P(library), p.Q(library)
+            bare = np.asarray(xent.cross_entropy(P, Q, shaping=shaping, reduction="none"))
+            both, slope = xent.value_and_grad(P, Q, shaping=shaping, penalties=penalties, reduction="none")
+            for i in range(4):
+                t, found = target_of(p, i), oracle.row(oracle.exact(p.q[i]), "logits")
+                loss = oracle.row_loss(t, found)
+                value, derivative = focal(loss, gamma)
+                unit = 16 * eps_of(dtype) * (1 + abs(math.log(float(loss)))) * (1 + gamma)
+                assert bare[i] == pytest.approx(float(value), rel=unit, abs=0.0)
+                whole = float(value + oracle.mpf(0.375) * found.lse**2)
+                lse_size = 1 + float(np.abs(p.q[i][np.isfinite(p.q[i])]).max())
+                assert float(both[i]) == pytest.approx(
+                    whole, rel=0.0, abs=unit * float(value) + 8 * eps_of(dtype) * lse_size**2
+                )
+                by_loss = oracle.row_gradient(t, found, p.q[i].tolist(), "logits")
+                for k in range(5):
+                    pull = 2 * oracle.mpf(0.375) * found.lse * found.q[k]
+                    expected = float(derivative * by_loss[k] + pull)
+                    size = float(derivative * (found.q[k] + t[k])) + lse_size * float(found.q[k])
+                    assert abs(float(slope[i, k]) - expected) <= 2 * unit * size + 16 * eps_of(dtype) * lse_size * size
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("gamma", [0.5, 2.0])
+def test_focal_of_indicators(gamma: float, library: str) -> None:
+    z = np.array([-35.0, -2.0, 0.0, 3.0, 35.0])
+    for t in (0, 1):
+        P = xent.Indicators(as_array(np.full(5, t), "int64", library))
+        value, slope = xent.value_and_grad(
+            P, xent.Logits(as_array(z, "float64", library)), shaping=xent.Focal(gamma), reduction="none"
+        )
+        for i in range(5):
+            found = oracle.element(oracle.mpf(float(z[i])), "logits")
+            loss, by_loss = (found.yes, found.d_yes) if t else (found.no, found.d_no)
+            exact, derivative = focal(loss, gamma)
+            assert float(value[i]) == pytest.approx(float(exact), rel=1e-14, abs=0.0)
+            assert float(slope[i]) == pytest.approx(float(derivative * by_loss), rel=1e-14, abs=0.0)
+
+
 # The other measures, against the same oracle.
 
 
