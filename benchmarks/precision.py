@@ -123,8 +123,8 @@ One row in three of a soft P is within a hundredth of Q, so that its gradient is
 
 ## The unit
 
-`|computed − exact| ≤ bound · eps · scale`, with eps = 2⁻⁵² for float64 and 2⁻²³ for float32, float16 and bfloat16, whose
-arithmetic is float32. The scale is:
+`|computed − exact| ≤ bound · eps · scale`, with eps = 2⁻⁵² for float64 and 2⁻²³ for float32, float16 and bfloat16,
+whose arithmetic is float32. The scale is:
 
 | what | scale |
 |---|---|
