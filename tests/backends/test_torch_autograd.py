@@ -194,7 +194,8 @@ def test_func_grad() -> None:
     z = random(3, 4)
     P = xent.Labels(LABELS)
     found = torch.func.grad(lambda x: xent.cross_entropy(P, xent.Logits(x)))(z)
-    assert torch.equal(found, xent.value_and_grad(P, xent.Logits(z))[1])
+    # Under a transform the composed kernel runs, elsewhere the compiled one.
+    torch.testing.assert_close(found, xent.value_and_grad(P, xent.Logits(z))[1], rtol=1e-14, atol=1e-16)
 
 
 def test_what_the_backward_keeps() -> None:

@@ -21,6 +21,9 @@ class NumpyBackend:
     def reads(self, x: Array) -> bool:
         return True
 
+    def traced(self, x: Array) -> bool:
+        return False
+
     def quiet(self) -> AbstractContextManager[object]:
         return np.errstate(all="ignore")
 

@@ -19,6 +19,10 @@ class Backend(Protocol):
         """Whether the data of x may be looked at: not under a compiler, not on an accelerator."""
         ...
 
+    def traced(self, x: Array) -> bool:
+        """Whether x is a stand-in without memory: under a compiler, in a transform, on the meta device."""
+        ...
+
     def quiet(self) -> AbstractContextManager[object]:
         """A context in which arithmetic at the edges (log 0, ∞ − ∞) does not warn."""
         ...

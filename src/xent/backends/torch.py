@@ -281,6 +281,12 @@ class TorchBackend:
     def reads(self, x: Array) -> bool:
         return x.device.type == "cpu" and not torch.compiler.is_compiling()
 
+    def traced(self, x: Array) -> bool:
+        if torch.compiler.is_compiling() or x.device.type == "meta":
+            return True
+        plain = type(x) is torch.Tensor or type(x) is torch.nn.Parameter
+        return not plain or torch._C._functorch.is_functorch_wrapped_tensor(x)
+
     def quiet(self) -> AbstractContextManager[object]:
         return nullcontext()
 

@@ -158,7 +158,7 @@ def explain(P: P_, Q: Q_) -> Explanation:
     --------
     >>> import xent
     >>> print(xent.explain(xent.Labels([0]), xent.Logits([[1.0, 2.0]])))
-    numpy float64 of shape (1, 2) on cpu, Q holds logits, hard target: kernel composed
+    numpy float64 of shape (1, 2) on cpu, Q holds logits, hard target: kernel cpu
     """
     return consider(prepare(P, Q).task)[1]
 

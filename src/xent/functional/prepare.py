@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from xent.backends import find
+from xent.backends import Backend, find
 from xent.core import checks, values
 from xent.core.arrays import Array, compute_dtype, dtype_name, library, namespace
 from xent.core.predictions import Logits, LogProbabilities, Probabilities, Projection
@@ -81,7 +81,7 @@ def prepare(
         if positive_weight.ndim:
             checks.require_vector(positive_weight, shape[axis] if shape else 1, "positive_weight=")
             positive_weight = along(positive_weight, axis, len(shape))
-    task = _task(q, "rows" if rows else "elements", link, target, want)
+    task = _task(backend, q, "rows" if rows else "elements", link, target, want)
     return Call(backend, xp, task, q, axis, target, t, counted, w, positive_weight, reads)
 
 
@@ -101,7 +101,7 @@ def prepare_prediction(Q: Any, *, weight: Any, want: frozenset[Statistic]) -> Ca
     inspect = Inspector(reads, takes_part(None, w, examples), axis)
     q = projected_scores(Q, None, w) if isinstance(Q, Projection) else source
     q = _checked_prediction(xp.moveaxis(q, axis, -1), link, inspect, True)
-    task = _task(q, "rows", link, None, want)
+    task = _task(backend, q, "rows", link, None, want)
     return Call(backend, xp, task, q, axis, None, None, None, w, None, reads)
 
 
@@ -132,7 +132,7 @@ def prepare_truth(P: P_, *, axis: int, weight: Any) -> Call:
         target = soft_target(P, truth, axis, truth, backend, inspect, True)
     else:
         t = binary_truth(P, truth, truth, inspect, True)
-    task = _task(like, "rows" if rows else "elements", "probs", target, frozenset())
+    task = _task(backend, like, "rows" if rows else "elements", "probs", target, frozenset())
     return Call(backend, xp, task, like, axis, target, t, counted, w, None, reads)
 
 
@@ -164,7 +164,9 @@ def _checked_prediction(q: Array, link: Link, inspect: Inspector, rows: bool) ->
     return q
 
 
-def _task(q: Array, family: Family, link: Link, target: Target | None, want: frozenset[Statistic]) -> Task:
+def _task(
+    backend: Backend, q: Array, family: Family, link: Link, target: Target | None, want: frozenset[Statistic]
+) -> Task:
     kind = "none" if target is None else "hard" if isinstance(target, HardTarget) else "soft"
     if family == "elements":
         kind = "soft"
@@ -178,6 +180,7 @@ def _task(q: Array, family: Family, link: Link, target: Target | None, want: fro
         shape=tuple(q.shape),
         contiguous=_contiguous(q),
         want=want,
+        traced=backend.traced(q),
     )
 
 
