@@ -123,6 +123,46 @@ def test_refused_rows_are_said(table):
     assert "First refused row: 7 (NaN" in done.stdout
 
 
+def test_rows_that_only_one_model_scored_are_said(table, tmp_path):
+    z = np.zeros(40)
+    z[6:26] = np.nan
+    path = table(**{f"w_{k}": z for k in range(3)})
+    page = tmp_path / "r.html"
+    done = run("evaluate", path, "--truth", "y", "--logits", "z_*", "--against", "w_*", "--html", page)
+    assert done.returncode == 0, done.stderr
+    line = next(line for line in done.stdout.splitlines() if line.startswith("rows used"))
+    assert "40 of 40" in line
+    assert "20 of 40, 20 refused" in line
+    said = " ".join(done.stdout.split())
+    assert "First refused row of B: 7 (NaN" in said
+    assert "Warning: A and B did not score the same rows" in said
+    assert "Only the 20 rows that both scored were compared, and not 20 that only A scored." in said
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    shown = page.read_text(encoding="utf-8")
+    assert "B: 20 rows refused" in shown
+    assert "Both models on the same rows" not in shown
+
+
+def test_which_column_is_which_class_is_said(table, tmp_path):
+    def said(*asked):
+        done = run("evaluate", *asked, "--truth", "y")
+        assert done.returncode == 0, done.stderr
+        assert max(map(len, done.stdout.splitlines())) <= 80
+        return [line for line in done.stdout.splitlines() if line.startswith("Classes") and " is " in line]
+
+    path = table(z_0=None, z_1=None, z_2=None, y=np.array([0, 1] * 20), z_dog=np.ones(40), z_cat=np.zeros(40))
+    assert said(path, "--logits", "z_*", "--classes", "dog,cat") == ["Classes: z_dog is dog, z_cat is cat"]
+    both = said(path, "--logits", "z_dog,z_cat", "--against", "z_cat,z_dog", "--classes", "a,b")
+    assert both == ["Classes of A: z_dog is a, z_cat is b", "Classes of B: z_cat is a, z_dog is b"]
+    assert said(path, "--prob", "z_dog", "--classes", "no,yes") == ["Classes: z_dog is the probability of yes"]
+    many = {f"score_of_class_{k}": np.zeros(40) for k in range(30)}
+    (line,) = said(table(**many), "--logits", "score_of_class_*")
+    assert line.endswith(", …")
+    assert "score_of_class_1 is 1" in line
+    listed = table(z=pa.array([[0.0, 1.0, 2.0]] * 40))
+    assert said(listed, "--logits", "z") == ["Classes: z[0] is 0, z[1] is 1, z[2] is 2"]
+
+
 def test_names_from_the_file_are_shown_as_they_are(table):
     path = table(**{"[red]a": np.zeros(40), "[red]b": np.ones(40), "y": np.array(["[bold]x", "\x1b[31my"] * 20)})
     asked = ("--truth", "y", "--logits", "[red]a,[red]b", "--classes", "[bold]x,\x1b[31my")

@@ -84,3 +84,32 @@ def test_many_batches_share_one_rule():
     first = coder.encode(pa.array(np.array([1, 2])), 1)
     second = coder.encode(pa.array(np.array([2, 10])), 3)
     assert [*first, *second] == [0, 1, 1, 2]
+
+
+@pytest.mark.parametrize("values", [["1", "2", "3+"], [1, 2], [1.0, 2.0]])
+def test_where_some_names_are_integers_an_integer_is_a_name_in_every_type(values):
+    assert codes(("1", "2", "3+"), values) == [0, 1, 2][: len(values)]
+
+
+@pytest.mark.parametrize("classes", [("1", "2", "3+"), ("0.5", "1.5"), ("1", "1.0")])
+def test_an_integer_that_is_no_name_is_never_a_place_beside_numbers(classes):
+    with pytest.raises(LabelError, match="0 in row 1"):
+        codes(classes, [0])
+    with pytest.raises(LabelError, match="'0' in row 1"):
+        codes(classes, ["0"])
+
+
+def test_two_names_of_one_integer_are_matched_as_text_alone():
+    assert codes(("01", "1", "2"), ["1", "01", "2.0"]) == [1, 0, 2]
+    with pytest.raises(LabelError, match="1 in row 1"):
+        codes(("01", "1", "2"), [1])
+
+
+def test_words_without_a_certain_order_have_no_numbers():
+    coder = LabelCoder(WORDS, (), "y", counted=False)
+    assert coder.encode(pa.array(["dog", "cat"]), 1).tolist() == [1, 0]
+    with pytest.raises(LabelError, match="which one is 0 is not certain"):
+        coder.encode(pa.array([1]), 1)
+    with pytest.raises(LabelError, match="'bird'") as caught:
+        coder.encode(pa.array(["bird"]), 1)
+    assert "not certain" not in caught.value.instead

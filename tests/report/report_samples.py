@@ -159,7 +159,7 @@ def result_of(
         "kind": kind,
         "input": {"files": [file], "truth": truth, "id": id_column, "bytes": None, "holds": "probs",
                   "columns": columns or [f"p_{name}" for name in names], "classes": names},
-        "rows": {"read": n + 2, "used": n, "ignored": 2, "refused": 0, "first_refused": None},
+        "rows": rows_of(n),
         **summary,
         "baseline": {"nats": base, "bits": base / _LN2, "error": 1 - float(frequency.max()),
                      "skill": 1 - mean / base if base else math.nan},
@@ -174,6 +174,10 @@ def result_of(
         ],
         "comparison": None if against is None else comparison_of(probs, against, y, rng),
     }  # fmt: skip
+
+
+def rows_of(n: int) -> dict[str, Any]:
+    return {"read": n + 2, "used": n, "ignored": 2, "refused": 0, "first_refused": None}
 
 
 def comparison_of(a: Floats, b: Floats, y: NDArray[np.int64], rng: np.random.Generator) -> dict[str, Any]:
@@ -202,7 +206,7 @@ def comparison_of(a: Floats, b: Floats, y: NDArray[np.int64], rng: np.random.Gen
         "holds": "logits",
         "columns": [f"z_{i}" for i in range(a.shape[1])],
         "files": ["other.parquet"],
-        "summary": summary_of(b, y, rng),
+        "summary": {"rows": rows_of(n), **summary_of(b, y, rng)},
         "rows": n,
         "difference": {**interval, "p_value": p, "floor": floor},
         "error": {"only_a_wrong": only_a, "only_b_wrong": only_b,
@@ -316,7 +320,8 @@ def tokens() -> dict[str, Any]:
         "hardest": [{"row": int(r) + 1, "id": None, "truth": None, "predicted": None, "nats": float(loss[r]),
                      "probability": math.exp(-loss[r])} for r in order],
         "comparison": {
-            "holds": "log_likelihood", "columns": ["ll"], "files": ["b-0.csv", "b-1.csv"], "summary": summary(other),
+            "holds": "log_likelihood", "columns": ["ll"], "files": ["b-0.csv", "b-1.csv"],
+            "summary": {"rows": {**rows_of(n), "read": n, "ignored": 0}, **summary(other)},
             "rows": n, "difference": {**mean_interval(d), "p_value": 0.31, "floor": None}, "error": None,
             "histogram": histogram_of(d), "better": None,
             "sentence": f"Which is better cannot be told (A loses {interval['value']:.3f} nats).",

@@ -133,6 +133,23 @@ def test_infinite_loss_is_said_with_its_floor_and_rows() -> None:
     assert "3 rows refused and left out of every number; the first is row 41" in header
 
 
+def test_models_that_scored_other_rows_are_not_said_to_have_scored_the_same() -> None:
+    result = ten_classes()
+    comparison = result["comparison"]
+    same = unescape(render_html(result))
+    assert "Both models on the same rows" in same
+    assert "did not score the same rows" not in same
+    n = result["rows"]["used"]
+    comparison["rows"] = n - 30
+    first = {"row": 8, "reason": "NaN"}
+    comparison["summary"]["rows"] |= {"used": n - 30, "refused": 30, "first_refused": first}
+    page = unescape(render_html(result))
+    assert "Both models on the same rows" not in page
+    assert f"Each model on the rows that it scored, A on {n:,} and B on {n - 30:,}" in page
+    assert "B: 30 rows refused and left out of every number; the first is row 8: NaN" in page
+    assert f"The comparison is over the {n - 30:,} rows that both scored" in page
+
+
 def test_what_does_not_apply_is_left_out() -> None:
     page = render_html(tokens())
     assert "Bits per byte" in page

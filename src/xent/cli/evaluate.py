@@ -41,7 +41,11 @@ def evaluate_command(
         str | None, typer.Option("--bytes", help="Column of each token's bytes.", metavar="COLUMN")
     ] = None,
     classes: Annotated[
-        str | None, typer.Option(help="Names of the classes, in the columns' order.", metavar="NAME,NAME,…")
+        str | None,
+        typer.Option(
+            help="Names of the classes: those in the columns, in any order, or new ones in the columns' order.",
+            metavar="NAME,NAME,…",
+        ),
     ] = None,
     ignore: Annotated[
         list[str] | None, typer.Option(help="A truth that does not count; may be repeated.", metavar="VALUE")

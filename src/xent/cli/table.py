@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from xent.cli.cells import interval_cell, number, percent_cell, share
+from xent.cli.mapping import mapping
 from xent.report.format import count, p_value, shorten, visible
 
 Fields: TypeAlias = Mapping[str, Any]
@@ -21,6 +22,8 @@ def print_result(result: Fields, console: Console | None = None) -> None:
     # Text from files is data: no markup in it is obeyed, nothing in it is coloured as code.
     out = console or Console(markup=False, highlight=False, emoji=False)
     out.print(Text(_headline(result)))
+    for line in mapping(result, out.width):
+        out.print(Text(line))
     out.print(_table(result))
     worst = result["classes"]
     if worst:
@@ -46,7 +49,7 @@ def _table(result: Fields) -> Table:
         table.add_column("B", overflow="fold")
         table.add_row("", Text(shorten(result["input"]["name"], 24)), Text(shorten(comparison["name"], 24)))
     models = [result, comparison["summary"]] if comparison else [result]
-    table.add_row("rows used", Text(_rows(result)))
+    table.add_row("rows used", *(Text(_rows(model["rows"])) for model in models))
     for label, cells in _figures(models):
         table.add_row(label, *(Text(cell) for cell in cells))
     for label, cell in _baseline(result):
@@ -54,8 +57,7 @@ def _table(result: Fields) -> Table:
     return table
 
 
-def _rows(result: Fields) -> str:
-    rows = result["rows"]
+def _rows(rows: Fields) -> str:
     extra = "".join(f", {count(rows[key])} {key}" for key in ("ignored", "refused") if rows[key])
     return f"{count(rows['used'])} of {count(rows['read'])}{extra}"
 
@@ -136,10 +138,11 @@ def _classes(worst: list[Fields]) -> Table:
 
 def _notes(result: Fields) -> list[str]:
     notes: list[str] = []
-    first = result["rows"]["first_refused"]
-    if first:
-        notes.append(f"First refused row: {first['row']} ({first['reason']}).")
     models = [result, *([result["comparison"]["summary"]] if result["comparison"] else [])]
+    for model, whose in zip(models, ("", " of B"), strict=False):
+        first = model["rows"]["first_refused"]
+        if first:
+            notes.append(f"First refused row{whose}: {first['row']} ({visible(first['reason'])}).")
     floors = {m["loss"]["floor"]["probability"] for m in models if m["loss"]["floor"]}
     notes.extend(f"Floored: a truth's probability below {number(floor)} counts as that." for floor in sorted(floors))
     comparison = result["comparison"]
@@ -150,5 +153,7 @@ def _notes(result: Fields) -> list[str]:
                 f"Errors of A alone {count(error['only_a_wrong'])}, of B alone {count(error['only_b_wrong'])} "
                 f"(McNemar, {p_value(float(error['p_value']))})."
             )
+        if any(model["rows"]["used"] != comparison["rows"] for model in models):
+            notes.append("Warning: A and B did not score the same rows; each column holds its own model's rows.")
         notes.append(visible(comparison["sentence"]))
     return notes

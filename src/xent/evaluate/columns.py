@@ -14,11 +14,27 @@ _RANGE = re.compile(r"(?P<stem>.*?)(?P<first>\d+)\.\.(?P<stem2>.*?)(?P<last>\d+)
 
 @dataclass(frozen=True)
 class Columns:
-    """Columns of Q. ``classes`` is None where the names do not say them: one list column, or a single number a row."""
+    """Columns of Q. ``classes`` is None where the names do not say them: one list column, or a single number a row.
+
+    ``stored`` is the order of the same columns in the file, which a glob does not keep.
+    """
 
     names: tuple[str, ...]
     classes: tuple[str, ...] | None
     pattern: str
+    stored: tuple[str, ...] | None = None
+
+    @property
+    def moved(self) -> bool:
+        """Whether the file has the columns in another order."""
+        return self.stored is not None and self.stored != self.names
+
+    def reordered(self, classes: Sequence[str]) -> Columns | None:
+        """The same columns in the order of ``classes``, where these are the names that the columns carry."""
+        if self.classes is None or set(classes) != set(self.classes):
+            return None
+        place = dict(zip(self.classes, self.names, strict=True))
+        return Columns(tuple(place[name] for name in classes), tuple(classes), self.pattern)
 
 
 def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
@@ -101,7 +117,7 @@ def _glob(pattern: str, candidates: Sequence[str], available: Sequence[str], arg
     # by the class, not by the whole name: two patterns over the same classes must give one order
     in_order = sorted(found, key=lambda name: natural_key(part[name]))
     names = tuple(require(name, available, argument) for name in in_order)
-    return Columns(names, tuple(part[name] for name in names), pattern)
+    return Columns(names, tuple(part[name] for name in names), pattern, tuple(found))
 
 
 def _listed(available: Sequence[str]) -> str:

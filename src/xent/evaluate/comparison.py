@@ -56,8 +56,11 @@ class Comparison:
         self.only_a_wrong += other.only_a_wrong
         self.only_b_wrong += other.only_b_wrong
 
-    def to_dict(self, name_a: str, name_b: str, unit: str) -> dict[str, Any]:
-        """The schema's fields that tell of the pair; ``unit`` is what a row is ("row", "token")."""
+    def to_dict(self, name_a: str, name_b: str, unit: str, used: tuple[int, int] | None = None) -> dict[str, Any]:
+        """The schema's fields that tell of the pair; ``unit`` is what a row is ("row", "token").
+
+        ``used`` is how many rows A and B scored; None where every one is a pair.
+        """
         state = self.floored if self.infinite else self.exact
         spread = self.floored_spread if self.infinite else self.exact_spread
         difference, p_value = of_mean(state), t_test(state)
@@ -81,6 +84,7 @@ class Comparison:
             "histogram": {"edges": edges, "counts": counts},
             "better": better,
             "sentence": _sentence(difference, p_value, better, name_a, name_b, unit)
+            + _unpaired(self.floored.n, used, unit)
             + (f" Probabilities below {self.floor:.3g} were raised to it." if self.infinite else ""),
         }
 
@@ -107,6 +111,15 @@ def _sentence(difference: Interval, p_value: float, better: str | None, name_a: 
         f"{winner} ({name}) is better: its cross-entropy is {abs(difference.value):.4g} nats a {unit} below {loser}'s, "
         f"95% interval {ends[0]:.4g} to {ends[1]:.4g}, {_p(p_value)}."
     )
+
+
+def _unpaired(pairs: int, used: tuple[int, int] | None, unit: str) -> str:
+    """What the verdict does not speak of: rows that one model alone scored."""
+    if used is None or used == (pairs, pairs):
+        return ""
+    alone = [f"{n - pairs:,} that only {model} scored" for model, n in zip("AB", used, strict=True) if n > pairs]
+    plural = "" if pairs == 1 else "s"
+    return f" Only the {pairs:,} {unit}{plural} that both scored were compared, and not {' or '.join(alone)}."
 
 
 def _p(p_value: float) -> str:

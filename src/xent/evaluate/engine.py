@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -89,7 +89,8 @@ class _Run:
         self._coder = None
         if classes is not None:
             assert options.truth is not None, "Options asks for it where there are classes"
-            self._coder = LabelCoder(classes, options.ignore, options.truth)
+            counted = self._a.counted and (b is None or b.counted)
+            self._coder = LabelCoder(classes, options.ignore, options.truth, counted=counted)
         self._rows = Rows()
         self._summary = self._new_summary()
         self._detail = Detail(len(classes) if classes else None)
@@ -97,7 +98,7 @@ class _Run:
         if b is not None:
             comparison = Comparison(options.floor, has_errors=options.kind != "tokens")
             check_same_classes(b, self._a)
-            self._rival = Against(b, b_file, self._new_summary(), comparison)
+            self._rival = Against(b, b_file, Rows(), self._new_summary(), comparison)
 
     def _survey(self, paths: list[str], columns: str, against: str | None) -> tuple[Source, Source | None]:
         """The sources of one or two patterns, which must be the same in every file; counts the rows."""
@@ -115,6 +116,8 @@ class _Run:
             _check_same(first[0], found[0], paths[0], path)
             if first[1] is not None and found[1] is not None:
                 _check_same(first[1], found[1], paths[0], path)
+            if not found[0].counted:  # one file in another order is enough to make a class's number uncertain
+                first = replace(first[0], counted=False), first[1]
         assert first is not None, "evaluate() asks for a file"
         return first
 
@@ -166,6 +169,7 @@ class _Run:
         loss_a, wrong_a = spread(part.size, scored)
         if held is None:
             other = score_part(part, rival.source, self._options)
+            rival.rows.update(part, other)
             rival.summary.update(other.scores, other.rows, other.bytes)
             loss_b, wrong_b = spread(part.size, other)
         else:
@@ -181,6 +185,7 @@ class _Run:
         with closing(open_table(path)) as table:
             for part in walk(table, self._options, self._coder, columns, 1, size):
                 scored = score_part(part, rival.source, self._options)
+                rival.rows.update(part, scored)
                 rival.summary.update(scored.scores, scored.rows, scored.bytes)
                 held.add(part, scored)
                 self._advance(part.size)

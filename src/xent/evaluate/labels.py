@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,22 +22,21 @@ _LABELS = ("int", "uint", "string", "large_string", "bool", "float", "double", "
 class LabelCoder:
     """Codes values of the truth column.
 
-    Text is matched with the names. An integer is matched with the names where every name is an integer (``z_1..z_3``
-    has the classes 1, 2, 3 and no class 0), and is an index from 0 where they are words. A float counts as the integer
-    it equals; other floats are no label. A bool is 0 or 1. Null, NaN and the values of ``ignore`` are missing.
+    Text is matched with the names. An integer is matched with the names where any name is a number (``1, 2, 3+`` has
+    the classes 1 and 2 and no class 0), and is an index from 0 where all are words. A float counts as the integer it
+    equals; other floats are no label. A bool is 0 or 1. Null, NaN and the values of ``ignore`` are missing.
+
+    ``counted`` is False where the classes have names but no certain order: then no integer is an index.
     """
 
-    def __init__(self, classes: Sequence[str], ignore: Sequence[str], column: str) -> None:
+    def __init__(self, classes: Sequence[str], ignore: Sequence[str], column: str, *, counted: bool = True) -> None:
         self.classes = tuple(classes)
         self._column = column
         self._by_name = {name: index for index, name in enumerate(self.classes)}
-        numbers = [_integer(name) for name in self.classes]
-        self.by_number = all(number is not None for number in numbers) and len(set(numbers)) == len(numbers)
-        self._by_number = (
-            {number: index for index, number in enumerate(numbers)}
-            if self.by_number
-            else {index: index for index in range(len(self.classes))}
-        )
+        named = _numbered(self.classes)
+        self._uncounted = named is None and not counted
+        places = {index: index for index in range(len(self.classes))} if counted else {}
+        self._by_number = places if named is None else named
         self._ignored_text = frozenset(ignore)
         self._ignored_number = frozenset(n for n in map(_integer, ignore) if n is not None)
         self._cache: dict[Any, int] = {}
@@ -98,8 +99,31 @@ class LabelCoder:
             f"truth {self._column!r}",
             f"one of the {len(self.classes)} classes {shown}",
             f"{value!r} in row {first_row + position}",
-            "Name the classes in the order of the columns with --classes, or leave such rows out with --ignore VALUE.",
+            _ORDER if self._uncounted and _integer(str(value)) is not None else _NAMES,
         )
+
+
+_NAMES = "Name the classes in the order of the columns with --classes, or leave such rows out with --ignore VALUE."
+_ORDER = (
+    "The classes are words, and the file's columns are not in the order of their names: which one is 0 is not certain. "
+    "Say it with --classes, the same names in your order."
+)
+
+
+def _numbered(classes: Sequence[str]) -> dict[int, int] | None:
+    """The classes that integers name, or None where all names are words. Two names of one integer are not numbered."""
+    if not any(map(_is_number, classes)):
+        return None
+    numbers = [_integer(name) for name in classes]
+    often = Counter(numbers)
+    return {n: index for index, n in enumerate(numbers) if n is not None and often[n] == 1}
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _integer(text: str) -> int | None:

@@ -36,7 +36,7 @@ class Rows:
     first_refused: tuple[int, str] | None = None
 
     def update(self, part: Part, scored: Scored) -> None:
-        """Count a part, as the first model sees it."""
+        """Count a part, as one model sees it."""
         self.read += part.size
         self.used += len(scored.places)
         self.refused += scored.refused
@@ -44,13 +44,28 @@ class Rows:
         if self.first_refused is None:
             self.first_refused = scored.first_refused
 
+    def to_dict(self) -> dict[str, Any]:
+        """The schema's ``rows``."""
+        first = self.first_refused
+        return {
+            "read": self.read,
+            "used": self.used,
+            "ignored": self.ignored,
+            "refused": self.refused,
+            "first_refused": None if first is None else {"row": first[0], "reason": first[1]},
+        }
+
 
 @dataclass(frozen=True, eq=False)
 class Against:
-    """The second model. ``file`` is None where its predictions are columns of the same files."""
+    """The second model. ``file`` is None where its predictions are columns of the same files.
+
+    ``rows`` counts the rows as this model sees them, which need not be those that the first one scores.
+    """
 
     source: Source
     file: str | None
+    rows: Rows
     summary: Summary
     comparison: Comparison
 
@@ -69,8 +84,6 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Numbers as JSON holds them; infinite and undefined ones as the strings "inf", "-inf" and "nan"."""
-        rows = self.rows
-        first = rows.first_refused
         options = self.options
         summary = self.summary.to_dict()
         found: dict[str, Any] = {
@@ -87,13 +100,7 @@ class Evaluation:
                 "columns": list(self.a.columns),
                 "classes": None if self.a.classes is None else list(self.a.classes),
             },
-            "rows": {
-                "read": rows.read,
-                "used": rows.used,
-                "ignored": rows.ignored,
-                "refused": rows.refused,
-                "first_refused": None if first is None else {"row": first[0], "reason": first[1]},
-            },
+            "rows": self.rows.to_dict(),
             **summary,
             "baseline": self._baseline(),
             "classes": self._classes(),
@@ -192,8 +199,8 @@ class Evaluation:
             "name": name_b,
             "columns": list(rival.source.columns),
             "files": list(self.files) if rival.file is None else [rival.file],
-            "summary": rival.summary.to_dict(),
-            **rival.comparison.to_dict(name_a, name_b, unit),
+            "summary": {"rows": rival.rows.to_dict(), **rival.summary.to_dict()},
+            **rival.comparison.to_dict(name_a, name_b, unit, used=(self.rows.used, rival.rows.used)),
         }
 
 

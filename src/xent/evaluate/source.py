@@ -23,7 +23,11 @@ _FLAG = {
 
 @dataclass(frozen=True)
 class Source:
-    """One model's Q. ``width`` is K; ``classes`` names them, or is None for tokens."""
+    """One model's Q. ``width`` is K; ``classes`` names them, or is None for tokens.
+
+    ``columns`` and ``classes`` are parallel where the layout is wide. ``counted`` says that a class has a number: its
+    place among the columns, which a glob over words does not keep.
+    """
 
     argument: str
     name: str
@@ -31,6 +35,7 @@ class Source:
     layout: str  # "wide", "list" or "single"
     width: int
     classes: tuple[str, ...] | None
+    counted: bool = True
 
     def matrix(self, batch: Any, first_row: int) -> Floats:
         """Q of a batch: (N, K), or (N,) for a single number a row."""
@@ -73,15 +78,29 @@ def find_source(table: Table, pattern: str, options: Options, argument: str | No
         names = columns.classes
     if width < 2:
         raise OneClassError(argument, "two classes or more", f"lists of {width}", "Use --prob for one probability.")
-    if options.classes is not None:
-        if len(options.classes) != width:
-            raise OptionError(
-                "--classes",
-                f"{width} names, one for each class of {columns.pattern!r}",
-                f"{len(options.classes)}",
-            )
-        names = options.classes
-    return Source(argument, columns.pattern, columns.names, layout, width, names)
+    if options.classes is None:
+        return Source(argument, columns.pattern, columns.names, layout, width, names, counted=not columns.moved)
+    columns = _named(columns, width, options.classes)
+    return Source(argument, columns.pattern, columns.names, layout, width, options.classes)
+
+
+def _named(columns: Columns, width: int, classes: tuple[str, ...]) -> Columns:
+    """The columns in the order of ``--classes``: by the names they carry, else one after another."""
+    if len(classes) != width:
+        raise OptionError("--classes", f"{width} names, one for each class of {columns.pattern!r}", f"{len(classes)}")
+    paired = columns.reordered(classes)
+    if paired is not None:
+        return paired
+    if columns.moved:
+        assert columns.stored is not None
+        raise OptionError(
+            "--classes",
+            f"the names in the columns of {columns.pattern!r}, or columns whose order is certain",
+            f"other names, and two orders: in the file {_few(columns.stored)}; sorted {_few(columns.names)}",
+            f"List the columns in the order of the names, with commas: {','.join(columns.stored[:3])}"
+            + (",…" if len(columns.stored) > 3 else ""),
+        )
+    return columns
 
 
 def _single(table: Table, columns: Columns, options: Options, argument: str) -> Source:

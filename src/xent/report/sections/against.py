@@ -14,7 +14,7 @@ from xent.report.node import Interval, Node
 from xent.report.table import table
 
 from .bins import bin_rows, bin_tips, read_bins
-from .rows import unit
+from .rows import same_rows, unit
 
 _MEASURES: tuple[tuple[str, tuple[str, ...], bool], ...] = (
     ("Cross-entropy (nats)", ("loss", "nats"), False),
@@ -100,7 +100,12 @@ def _side_by_side(result: Node, summary: Node) -> Markup:
         if result.has("calibration") and summary.has("calibration"):
             errors = [model.node("calibration").node(field).number("value") for model in (result, summary)]
             lines.append((label, *(significant(x, 2) for x in errors)))
-    return table("Both models on the same rows, with 95% intervals", ("", "A", "B"), lines)
+    used = [model.node("rows").count("used") for model in (result, summary)]
+    title = "Both models on the same rows"
+    if not same_rows(result):
+        title = f"Each model on the rows that it scored, A on {count(used[0])} and B on {count(used[1])}"
+    lines.insert(0, ("Rows used", *(count(n) for n in used)))
+    return table(f"{title}, with 95% intervals", ("", "A", "B"), lines)
 
 
 def _measure(model: Node, path: tuple[str, ...], share: bool) -> Markup | None:

@@ -13,15 +13,40 @@ from xent.report.node import Node
 def row_account(result: Node) -> Markup:
     """Rows read, used, ignored and refused; infinite losses and refused rows as warnings."""
     node = result.node("rows")
-    refused = node.count("refused")
-    parts = (
-        f"{rows(node.count('read'))} read: {count(node.count('used'))} used,"
-        f" {count(node.count('ignored'))} ignored, {count(refused)} refused."
+    if not result.has("comparison"):
+        return join(el("p", _counts(node), class_="source"), _refused(node, ""), _infinite(result.node("loss"), ""))
+    comparison = result.node("comparison")
+    summary = comparison.node("summary")
+    second = summary.node("rows")
+    return join(
+        el("p", "A: ", _counts(node), el("br"), "B: ", _counts(second), class_="source"),
+        _refused(node, "A: "),
+        _refused(second, "B: "),
+        None if same_rows(result) else note(_unlike(comparison.count("rows"), node, second), warn=True),
+        _infinite(result.node("loss"), ""),
+        _infinite(summary.node("loss"), "B: "),
     )
-    warnings = [_refused(node, refused) if refused else None, _infinite(result.node("loss"), "")]
-    if result.has("comparison"):
-        warnings.append(_infinite(result.node("comparison").node("summary").node("loss"), "B: "))
-    return join(el("p", parts, class_="source"), warnings)
+
+
+def same_rows(result: Node) -> bool:
+    """Whether A and B scored the same rows."""
+    comparison = result.node("comparison")
+    models = (result, comparison.node("summary"))
+    return all(model.node("rows").count("used") == comparison.count("rows") for model in models)
+
+
+def _counts(node: Node) -> str:
+    return (
+        f"{rows(node.count('read'))} read: {count(node.count('used'))} used,"
+        f" {count(node.count('ignored'))} ignored, {count(node.count('refused'))} refused."
+    )
+
+
+def _unlike(pairs: int, a: Node, b: Node) -> str:
+    return (
+        f"A and B did not score the same rows. The comparison is over the {rows(pairs)} that both scored; what stands"
+        f" under A alone is over its {count(a.count('used'))}, under B over its {count(b.count('used'))}."
+    )
 
 
 def unit(result: Node) -> str:
@@ -29,12 +54,15 @@ def unit(result: Node) -> str:
     return "token" if result.text("kind") == "tokens" else "row"
 
 
-def _refused(node: Node, refused: int) -> Markup:
+def _refused(node: Node, who: str) -> Markup | None:
+    refused = node.count("refused")
+    if not refused:
+        return None
     if not node.has("first_refused"):
-        return note(f"{rows(refused)} refused and left out of every number.", warn=True)
+        return note(f"{who}{rows(refused)} refused and left out of every number.", warn=True)
     first = node.node("first_refused")
     return note(
-        f"{rows(refused)} refused and left out of every number; the first is row {count(first.count('row'))}: ",
+        f"{who}{rows(refused)} refused and left out of every number; the first is row {count(first.count('row'))}: ",
         first.text("reason"),
         warn=True,
     )
