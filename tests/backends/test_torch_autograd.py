@@ -229,3 +229,27 @@ def test_compiled_without_a_break_a_bad_label_is_nan(label: int) -> None:
     assert torch.isnan(bad)
     assert torch.isnan(slope[1]).all()
     assert torch.isfinite(slope[0]).all()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"shaping": xent.Focal(2.0)},
+        {"penalties": [xent.ZLoss(0.1)]},
+        {"weight": [1.0, 2.0]},
+        {"class_weight": [1.0, 2.0, 3.0]},
+        {"denominator": 7},
+        {"reduction": "none"},
+    ],
+    ids=str,
+)
+def test_options_compile_without_a_break(options: dict[str, Any]) -> None:
+    torch._dynamo.reset()
+    z, y = double([[0.3, -1.0, 2.0], [0.0, 1.0, 0.5]]).requires_grad_(), torch.tensor([0, 2])
+
+    def loss(z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return xent.cross_entropy(xent.Labels(y), xent.Logits(z), **options)
+
+    compiled = torch.compile(loss, backend="eager", fullgraph=True)(z, y)
+    torch.testing.assert_close(compiled, loss(z, y), rtol=1e-14, atol=0.0)

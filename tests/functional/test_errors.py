@@ -243,6 +243,50 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], type[Exception], list
         ValueError,
         ['empty="zero"'],
     ),
+    "negative tensor denominator": (
+        ce(L(torch.tensor([0])), Z(torch.zeros(1, 3)), denominator=torch.tensor(-3.0)),
+        errors.OptionError,
+        ValueError,
+        ["denominator=", "-3.0"],
+    ),
+    "negative NumPy denominator": (
+        ce(L([0, 1]), Z(z23), denominator=np.int64(-3)),
+        errors.OptionError,
+        ValueError,
+        ["denominator=", "-3"],
+    ),
+    "denominator of zero": (
+        ce(L([0, 1]), Z(z23), denominator=0, empty="zero"),
+        errors.OptionError,
+        ValueError,
+        ["denominator=", "a positive"],
+    ),
+    "denominator of text": (ce(L([0, 1]), Z(z23), denominator="3"), errors.OptionError, ValueError, ["'3'"]),
+    "denominator of another framework": (
+        ce(L([0, 1]), Z(z23), denominator=torch.tensor(3.0)),
+        errors.BackendError,
+        TypeError,
+        ["denominator="],
+    ),
+    "temperature that requires grad": (
+        lambda: D.from_logits(torch.zeros(3), temperature=torch.tensor(2.0, requires_grad=True)),
+        errors.OptionError,
+        ValueError,
+        ["temperature", "Scale the scores"],
+    ),
+    "weight that float32 does not hold": (
+        ce(L([0, 1]), Z(z23.astype(np.float32)), weight=np.array([1e-60, 1.0])),
+        errors.WeightError,
+        ValueError,
+        ["float32 holds", "1e-60 at position (0,)"],
+    ),
+    "perplexities with class weights": (
+        lambda: xent.perplexity(L([0]), PQ([[0.5, 0.5]]), class_weight=[1.0, 2.0], reduction="none"),
+        errors.OptionError,
+        ValueError,
+        ["class_weight="],
+    ),
+    "entropy axis of labels": (lambda: xent.entropy(L([0]), axis=5), errors.OptionError, ValueError, ["5 for Labels"]),
     "shaping by name": (ce(L([0, 1]), Z(z23), shaping="focal"), errors.KindError, TypeError, ["Focal(2.0)"]),
     "penalty alone": (ce(L([0, 1]), Z(z23), penalties=xent.ZLoss(0.1)), errors.KindError, TypeError, ["[ZLoss(1e-4)]"]),
     "penalty by name": (ce(L([0, 1]), Z(z23), penalties=["z"]), errors.KindError, TypeError, ["'z'"]),
@@ -363,6 +407,41 @@ def test_values_of_ignored_examples_are_not_judged() -> None:
     q = [[0.5, 0.5], [7.0, nan]]
     assert float(xent.cross_entropy(L([0, -1], ignore=-1), PQ(q))) == pytest.approx(math.log(2))
     assert float(xent.cross_entropy(L([0, 5]), PQ(q), weight=[1.0, 0.0])) == pytest.approx(math.log(2))
+
+
+def test_padding_of_masked_targets_is_not_judged() -> None:
+    """−1 and NaN are the padding that people use."""
+    z = np.array([[0.5, 0.5], [1.0, 2.0]])
+    for padding in (-1.0, nan):
+        P = D(np.array([[0.5, 0.5], [padding, padding]]))
+        value, gradient = xent.value_and_grad(P, Z(z), weight=[1.0, 0.0])
+        assert float(value) == pytest.approx(math.log(2))
+        np.testing.assert_array_equal(gradient[1], [0.0, 0.0])
+        value, gradient = xent.value_and_grad(B(np.array([1.0, padding])), Z(np.array([0.0, 3.0])), weight=[1.0, 0.0])
+        assert float(value) == pytest.approx(math.log(2))
+        assert gradient[1] == 0.0
+
+
+def test_a_denominator_of_zero_is_that_of_a_batch_in_which_nothing_took_part() -> None:
+    P = L([7, 7], ignore=7)
+    assert float(xent.cross_entropy(P, Z(z23), denominator=0, empty="zero")) == 0.0
+    assert math.isnan(float(xent.cross_entropy(P, Z(z23), denominator=0)))
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")  # NumPy's, of its own matrix
+def test_matrices_are_arrays() -> None:
+    """numpy.matrix reads * as the product of matrices."""
+    a, z = np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([[1.0, 2.0], [3.0, -1.0]])
+    plain = xent.cross_entropy(B(a), Z(z), weight=np.ones((2, 2)))
+    matrix = [np.matrix(x) for x in (a, z, np.ones((2, 2)))]
+    assert float(xent.cross_entropy(B(matrix[0]), Z(matrix[1]), weight=matrix[2])) == float(plain)
+    assert float(xent.squared_error(B(matrix[0]), Z(matrix[1]))) == float(xent.squared_error(B(a), Z(z)))
+
+
+def test_the_error_of_scores_that_define_no_probabilities_is_nan() -> None:
+    for row in ([-inf, -inf], [inf, inf], [nan, 0.0]):
+        assert math.isnan(float(xent.classification_error(L(0), Z(row))))
+        assert math.isnan(float(xent.cross_entropy(L(0), Z(row))))
 
 
 def test_errors_survive_pickling() -> None:

@@ -149,6 +149,15 @@ def test_squared_error_on_a_sigmoid_saturates(z: float) -> None:
         assert abs(number(steep)) > 0.99
 
 
+@pytest.mark.parametrize("z", [-20.0, -2.0, 0.0, 1.5])
+def test_the_slopes_of_both_in_numpy(z: float) -> None:
+    """NumPy differentiates nothing: cross-entropy by value_and_grad, squared error by its own difference quotient."""
+    p, P, step = 1 / (1 + math.exp(-z)), xent.Indicators(1), 1e-5
+    assert float(xent.value_and_grad(P, xent.Logits(z))[1]) == pytest.approx(p - 1, rel=1e-14)
+    ends = [float(xent.squared_error(P, xent.Logits(z + d))) for d in (-step, step)]
+    assert (ends[1] - ends[0]) / (2 * step) == pytest.approx(2 * (p - 1) * p * (1 - p), abs=1e-9)
+
+
 def test_squared_error_is_not_convex_in_the_score_and_cross_entropy_is() -> None:
     def curvature(loss: Any, z: float) -> float:
         score = torch_tensor(z)

@@ -29,10 +29,12 @@ def as_array(value: Any, argument: str) -> Array:
             f"a numpy.ma.MaskedArray of shape {value.shape}, whose mask would be lost",
             "Pass value.filled(…) and say what is masked with ignore= or weight=.",
         )
-    if isinstance(value, (np.ndarray, np.generic)) or array_api_compat.is_torch_array(value):
+    if isinstance(value, np.ndarray):
+        # A subclass may read "*" as another product (numpy.matrix); the numbers are the same.
+        return value if type(value) is np.ndarray else np.asarray(value)
+    if isinstance(value, np.generic) or array_api_compat.is_torch_array(value):
         return value
-    root = type(value).__module__.partition(".")[0]
-    if not isinstance(value, (bool, int, float, list, tuple)) and root not in _NUMPY_LIKE:
+    if not is_python(value) and type(value).__module__.partition(".")[0] not in _NUMPY_LIKE:
         raise BackendError(
             argument,
             "a NumPy array, a PyTorch tensor, a list or a number",

@@ -9,7 +9,17 @@ import math
 import operator
 from typing import Any
 
-from xent.core.arrays import FLOATING, HALF, INTEGERS, Array, describe, dtype_name, library, namespace
+from xent.core.arrays import (
+    FLOATING,
+    INTEGERS,
+    Array,
+    as_array,
+    describe,
+    dtype_name,
+    is_python,
+    library,
+    namespace,
+)
 from xent.errors import (
     AxisError,
     BackendError,
@@ -116,6 +126,13 @@ def require_nonnegative(value: Any, argument: str) -> float:
 def _number(value: Any, argument: str, expected: str) -> float:
     if isinstance(value, (str, bytes, bool)) or value is None:
         raise OptionError(argument, expected, repr(value))
+    if getattr(value, "requires_grad", False):
+        raise OptionError(
+            argument,
+            f"{expected}, which is not differentiated",
+            "a tensor that requires grad",
+            "Scale the scores yourself.",
+        )
     try:
         return float(value)
     except (TypeError, ValueError):
@@ -127,16 +144,19 @@ def require_choice(value: Any, choices: tuple[str, ...], argument: str) -> None:
         raise OptionError(argument, " or ".join(f'"{c}"' for c in choices), repr(value))
 
 
-def require_denominator(value: Any, reduction: str) -> None:
-    """Only a mean divides; a number is refused where it is negative or not finite."""
+def require_denominator(value: Any, reduction: str) -> Any:
+    """Only a mean divides, by one number: a float, or a tensor of no dimensions as it is."""
     if value is None:
-        return
+        return None
     if reduction != "mean":
         raise OptionError("denominator=", 'None where reduction is not "mean"', repr(value), "Only a mean divides.")
-    if isinstance(value, (bool, int, float)):
-        require_nonnegative(value, "denominator=")
-    elif getattr(value, "ndim", 1) != 0:
-        raise ShapeError("denominator=", "one number", f"shape {tuple(getattr(value, 'shape', ()))}")
+    if is_python(value) or not hasattr(value, "shape"):
+        return require_nonnegative(value, "denominator=")
+    array = as_array(value, "denominator=")
+    require_numbers(array, "denominator=")
+    if array.ndim:
+        raise ShapeError("denominator=", "one number", f"shape {tuple(array.shape)}")
+    return require_nonnegative(float(array), "denominator=") if library(array) == "numpy" else array
 
 
 def require_projection(hidden: Array, weight: Array, bias: Array | None) -> None:
@@ -275,7 +295,3 @@ def require_options(options: dict[str, Any], allowed: frozenset[str], why: str) 
     for name, value in options.items():
         if name not in allowed and value is not None and value != ():
             raise UndefinedPairError(f"{name}=", "no value here", _kind(value), why)
-
-
-def is_half(x: Array) -> bool:
-    return dtype_name(x) in HALF

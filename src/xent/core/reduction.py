@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, TypeAlias
 
 from xent.core.arrays import Array, library, namespace
-from xent.errors import EmptyError
+from xent.errors import EmptyError, OptionError
 
 Reduction: TypeAlias = Literal["none", "sum", "mean"]
 Empty: TypeAlias = Literal["nan", "zero", "raise"]
@@ -26,6 +26,30 @@ def denominator_of(values: Array, weight: Array | None, counted: Array | None) -
         return xp.sum(xp.astype(counted, values.dtype))
     weight = xp.broadcast_to(weight, values.shape)
     return xp.sum(weight if counted is None else xp.where(counted, weight, 0.0))
+
+
+def divisor_of(
+    values: Array, weight: Array | None, counted: Array | None, denominator: Any, *, reads: bool
+) -> Array | float:
+    """What a mean divides by: 0 says that nothing took part.
+
+    A denominator of 0 is one for a batch in which nothing took part; otherwise it is an error, as is a negative one or
+    NaN, or NaN where it cannot be read.
+    """
+    own = denominator_of(values, weight, counted)
+    # A plain number: NumPy's own float64 and int64 would make a float64 of a float32 result.
+    own = float(own) if library(own) == "numpy" else own
+    if denominator is None:
+        return own
+    if reads:
+        given = float(denominator)
+        if not 0.0 <= given < float("inf") or (given == 0.0 and float(own) != 0.0):
+            raise OptionError("denominator=", "a positive, finite number", repr(given), "It divides the summed loss.")
+        return denominator
+    xp = namespace(values)
+    given = xp.zeros_like(xp.sum(values)) + denominator
+    bad = ~((given >= 0) & xp.isfinite(given)) | ((given == 0) & (own != 0))
+    return given * xp.where(bad, float("nan"), xp.ones_like(given))
 
 
 def reduce(
@@ -49,19 +73,16 @@ def reduce(
     total = xp.sum(values)
     if reduction == "sum":
         return total
-    divisor = denominator_of(values, weight, counted) if denominator is None else denominator
-    if library(divisor) == "numpy":
-        # A plain number: NumPy's own float64 and int64 would make a float64 of a float32 result.
-        divisor = float(divisor)
-    nothing = mean_of_nothing(divisor, empty=empty, reads=reads)
+    divisor = divisor_of(values, weight, counted, denominator, reads=reads)
+    nothing = _mean_of_nothing(divisor, empty=empty, reads=reads)
     # A where, and not a constant, so that the result can still be differentiated (to zero).
     if isinstance(divisor, float):
         return total / divisor if divisor else xp.where(xp.ones_like(total, dtype=xp.bool), nothing, total)
     none = divisor == 0
-    return xp.where(none, nothing, total / xp.where(none, 1.0, divisor))
+    return xp.astype(xp.where(none, nothing, total / xp.where(none, 1.0, divisor)), values.dtype, copy=False)
 
 
-def mean_of_nothing(divisor: Array | float, *, empty: Empty, reads: bool) -> float:
+def _mean_of_nothing(divisor: Array | float, *, empty: Empty, reads: bool) -> float:
     """What a mean over nothing is; raises EmptyError where that was asked for and it is one."""
     if empty == "raise" and (reads or isinstance(divisor, (int, float))) and float(divisor) == 0:
         raise EmptyError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from xent.core.arrays import HALF, Array, dtype_name, first_position, namespace, sum_classes, to_compute
 from xent.errors import LabelError, NormalizationError, ProbabilityError, WeightError, XentError
@@ -70,6 +71,10 @@ def probabilities_of_p(p: Array, name: str, inspect: Inspector) -> Array:
         return p
     xp = namespace(p)
     bad = ~((p >= 0) & (p <= 1))
+    if inspect.counted is not None:
+        # Padding of examples that do not count (−1, NaN) takes no part.
+        counted = inspect.counted[..., None] if inspect.axis is not None else inspect.counted
+        p, bad = xp.where(bad & ~counted, xp.zeros_like(p), p), bad & counted
 
     def error(at: tuple[int, ...]) -> ProbabilityError:
         return ProbabilityError(
@@ -82,6 +87,19 @@ def probabilities_of_p(p: Array, name: str, inspect: Inspector) -> Array:
     return inspect.settle(xp.astype(p, xp.float32) if not inspect.reads and not _floats(p) else p, bad, error)
 
 
+def tolerance_of(x: Array, *, log: bool = False) -> float:
+    """How far the sum of a row of x may be from one for rounding in its type alone; ``log``: of its exponentials."""
+    tolerance = {"float64": 1e-5, "float32": 1e-4}.get(dtype_name(x), 1e-2)
+    if dtype_name(x) == "float16" and not log:
+        # Probabilities that were read in half precision lose up to half a step of the subnormal numbers each.
+        tolerance += x.shape[-1] * 3e-8
+    if dtype_name(x) == "bfloat16" and log:
+        # A log-probability l that was rounded to bfloat16 is off by up to 2^-8·|l|, and its exponential by that
+        # factor; over a row this is 2^-8·H(q), and H(q) ≤ log K.
+        tolerance += 2**-8 * math.log(max(x.shape[-1], 1))
+    return tolerance
+
+
 def normalized(x: Array, name: str, inspect: Inspector, *, log: bool = False, hint: str = "") -> Array:
     """Rows (last axis) that sum to one, or whose exponentials do. Returns x, with NaN for what could not be refused.
 
@@ -90,14 +108,7 @@ def normalized(x: Array, name: str, inspect: Inspector, *, log: bool = False, hi
     """
     xp = namespace(x)
     wide = to_compute(x)
-    # Probabilities that were read in half precision lose up to half a step of the subnormal numbers each.
-    tolerance = {"float64": 1e-5, "float32": 1e-4}.get(dtype_name(x), 1e-2)
-    if dtype_name(x) == "float16" and not log:
-        tolerance += x.shape[-1] * 3e-8
-    # A log-probability l that was rounded to bfloat16 is off by up to 2^-8·|l|, and its exponential by that factor;
-    # over a row this is 2^-8·H(q), and H(q) ≤ log K.
-    if dtype_name(x) == "bfloat16" and log:
-        tolerance += 2**-8 * math.log(max(x.shape[-1], 1))
+    tolerance = tolerance_of(x, log=log)
     total = sum_classes(xp.exp(wide) if log else wide)
     bad = inspect.only_counted(xp.abs(total - 1) > tolerance)
 
@@ -112,9 +123,15 @@ def normalized(x: Array, name: str, inspect: Inspector, *, log: bool = False, hi
     return inspect.settle(wide, bad[..., None], error)
 
 
-def predicted_probabilities(q: Array, inspect: Inspector, *, rows: bool, name: str = "Probabilities(probs)") -> Array:
+def predicted_probabilities(
+    q: Array,
+    inspect: Inspector,
+    *,
+    rows: bool,
+    name: str = "Probabilities(probs)",
+    hint: str = "If these are scores write Logits(…).",
+) -> Array:
     """Each in [0, 1], and rows that sum to one. NaN of an example that counts passes, and gives NaN."""
-    hint = "If these are scores write Logits(…)."
     if not (inspect.reads and _within(q, 0.0, 1.0)):
         bad = _counted_elements((q < 0) | (q > 1), inspect, rows)
         q = inspect.settle(
@@ -125,7 +142,7 @@ def predicted_probabilities(q: Array, inspect: Inspector, *, rows: bool, name: s
             ),
         )
     if rows:
-        q = normalized(q, name, inspect, hint=f"{hint} If the class axis is another one, say so with axis=.")
+        q = normalized(q, name, inspect, hint=hint and f"{hint} If the class axis is another one, say so with axis=.")
     return q
 
 
@@ -162,16 +179,30 @@ def predicted_log_probabilities(
     return normalized(q, name, inspect, log=True, hint=hint) if rows else q
 
 
-def weights(w: Array, argument: str, inspect: Inspector) -> Array:
-    """Each finite and 0 or more."""
+def weights(w: Array, dtype: Any, argument: str, inspect: Inspector) -> Array:
+    """Each finite and 0 or more, in the type of the arithmetic, which must hold it."""
     xp = namespace(w)
-    return inspect.settle(
-        w,
-        ~((w >= 0) & xp.isfinite(w)),
-        lambda at: WeightError(
-            argument, "finite weights, 0 or more", f"{_show(w, at)}" + (f" at position {at}" if at else "")
-        ),
-    )
+
+    def error(at: tuple[int, ...], expected: str = "finite weights, 0 or more") -> WeightError:
+        return WeightError(argument, expected, f"{_show(w, at)}" + (f" at position {at}" if at else ""))
+
+    w = inspect.settle(w, ~((w >= 0) & xp.isfinite(w)), error)
+    cast = xp.astype(w, dtype, copy=False)
+    lost = (xp.isinf(cast) | (cast == 0)) & (w != 0) & xp.isfinite(w)
+    name = str(dtype).rpartition(".")[2].strip("'<> ")
+    return inspect.settle(cast, lost, lambda at: error(at, f"weights that {name} holds, since Q is computed in it"))
+
+
+def hard_rows(t: Array, inspect: Inspector, error: Callable[[], XentError], *, rows: bool) -> Array:
+    """t where each row that counts is one-hot (each element 0 or 1); otherwise ``error``, or NaN where unread."""
+    xp = namespace(t)
+    soft = (t != 0) & (t != 1)
+    if rows:
+        soft = xp.any(soft, axis=-1, keepdims=True)
+        counted = None if inspect.counted is None else inspect.counted[..., None]
+    else:
+        counted = inspect.counted
+    return inspect.settle(t, soft if counted is None else soft & counted, lambda at: error())
 
 
 def _counted_elements(bad: Array, inspect: Inspector, rows: bool) -> Array:
@@ -196,15 +227,3 @@ def _floats(x: Array) -> bool:
 
 def _show(x: Array, at: tuple[int, ...]) -> str:
     return f"{float(x[at]):.6g}"
-
-
-def hard_rows(t: Array, inspect: Inspector, error: XentError, *, rows: bool) -> Array:
-    """t where each row that counts is one-hot (each element 0 or 1); otherwise ``error``, or NaN where unread."""
-    xp = namespace(t)
-    soft = (t != 0) & (t != 1)
-    if rows:
-        soft = xp.any(soft, axis=-1, keepdims=True)
-        counted = None if inspect.counted is None else inspect.counted[..., None]
-    else:
-        counted = inspect.counted
-    return inspect.settle(t, soft if counted is None else soft & counted, lambda at: error)

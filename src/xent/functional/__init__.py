@@ -2,11 +2,10 @@
 
 from xent.functional.comparison import classification_error, hinge, squared_error
 from xent.functional.cross_entropy import cross_entropy, explain, value_and_grad
+from xent.functional.divergences import js_divergence, kl_divergence
 from xent.functional.information import (
     bits,
     entropy,
-    js_divergence,
-    kl_divergence,
     mutual_information,
     perplexity,
     self_information,

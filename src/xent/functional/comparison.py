@@ -134,6 +134,9 @@ def classification_error(
             best = xp.argmax(q, axis=-1, keepdims=True)
             raw = 1 - xp.take_along_axis(call.class_truth(), best, axis=-1)[..., 0]
             undefined = xp.any(xp.isnan(q), axis=-1)
+            if call.link == "logits":
+                certain = xp.sum(xp.astype(q == float("inf"), xp.int64), axis=-1)
+                undefined = undefined | (certain > 1) | xp.all(q == -float("inf"), axis=-1)
         else:
             threshold = {"logits": 0.0, "probs": 0.5, "log_probs": -0.6931471805599453}[call.link]
             raw = xp.where(q > threshold, 1 - call.t, call.t)

@@ -211,14 +211,17 @@ def _require_family(shaping: Any, penalties: Any) -> tuple[Penalty, ...]:
 
 def _require_hard(call: Call, shaping: Shaping, P: P_) -> Call:
     """A shaping with several readings is given hard targets only; what cannot be read becomes NaN."""
-    error = SoftTargetError(
-        "shaping=",
-        "hard targets: Labels, one-hot rows, or indicators 0 and 1, without smoothing",
-        f"soft ones in {type(P).__name__}",
-        f'For φ of the surprisal −Σ t log q write {type(shaping).__name__}(…, soft="surprisal").',
-    )
+
+    def error() -> SoftTargetError:
+        return SoftTargetError(
+            "shaping=",
+            "hard targets: Labels, one-hot rows, or indicators 0 and 1, without smoothing",
+            f"soft ones in {type(P).__name__}",
+            f'For φ of the surprisal −Σ t log q write {type(shaping).__name__}(…, soft="surprisal").',
+        )
+
     if P.smoothing:
-        raise error
+        raise error()
     inspect = Inspector(call.reads, call.counted)
     if call.t is not None:
         return replace(call, t=hard_rows(call.t, inspect, error, rows=False))

@@ -1,14 +1,15 @@
-"""Information measures on the same P and Q: divergences, entropy, perplexity, mutual information."""
+"""Information measures on the same P and Q: entropy, perplexity, self-information, mutual information."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
+from xent.backends import find
 from xent.core import algebra, checks, values
 from xent.core.arrays import Array, as_array, is_python, namespace, sum_classes, to_compute
 from xent.core.reduction import Empty, Reduction
-from xent.core.targets import Labels
+from xent.core.targets import Distribution, Labels
 from xent.core.values import Inspector
 from xent.errors import OptionError, ShapeError, UndefinedPairError
 from xent.functional.call import P_, Q_, TARGETS, Call
@@ -27,97 +28,6 @@ def bits(x: Any) -> Any:
     1.0
     """
     return x / math.log(2.0)
-
-
-def kl_divergence(
-    P: P_,
-    Q: Q_,
-    *,
-    weight: Any = None,
-    class_weight: Any = None,
-    reduction: Reduction = "mean",
-    denominator: Any = None,
-    empty: Empty = "nan",
-) -> Array:
-    """Kullback–Leibler divergence KL(P‖Q) = Σ P (log P − log Q) = H(P, Q) − H(P) of each example, in nats.
-
-    Zero where P is zero; infinite where P has mass and Q has none. Computed term by term, so that equal P and Q give
-    exactly 0 where both hold numbers. For Indicators one two-outcome divergence an element.
-
-    Arguments, shapes, dtypes and errors as of ``cross_entropy``.
-
-    References
-    ----------
-    Kullback and Leibler, "On Information and Sufficiency", Annals of Mathematical Statistics 22, 1951.
-
-    Examples
-    --------
-    >>> import xent
-    >>> P, Q = xent.Distribution([1.0, 0.0, 0.0]), xent.Probabilities([0.7, 0.2, 0.1])
-    >>> round(float(xent.kl_divergence(P, Q)), 4)
-    0.3567
-    """
-    reducer = Reducer(reduction, denominator, empty)
-    call = prepare(P, Q, weight=weight, class_weight=class_weight, want=frozenset({"divergence"}))
-    with call.backend.quiet():
-        if call.rows:
-            found = {"loss": call.statistics()["divergence"]}
-            divergence = algebra.row_values(found, None, (), call.weight, call.counted, algebra.plain)
-        else:
-            yes, no = call.cleaned().elements()
-            t = call.t
-            divergence = algebra.row_values(
-                {"loss": _times(t, _log(t) + yes) + _times(1 - t, _log(1 - t) + no)},
-                None,
-                (),
-                call.weight,
-                None,
-                algebra.plain,
-            )
-        return reducer(call, divergence)
-
-
-def js_divergence(
-    P: P_,
-    Q: Q_,
-    *,
-    weight: Any = None,
-    class_weight: Any = None,
-    reduction: Reduction = "mean",
-    denominator: Any = None,
-    empty: Empty = "nan",
-) -> Array:
-    """Jensen–Shannon divergence ½ KL(P‖M) + ½ KL(Q‖M) with M = ½ (P + Q), in nats: symmetric, between 0 and ln 2.
-
-    Arguments, shapes, dtypes and errors as of ``cross_entropy``.
-
-    References
-    ----------
-    Lin, "Divergence Measures Based on the Shannon Entropy", IEEE Transactions on Information Theory 37, 1991.
-
-    Examples
-    --------
-    >>> import xent
-    >>> P, Q = xent.Distribution([1.0, 0.0]), xent.Probabilities([0.0, 1.0])
-    >>> round(float(xent.js_divergence(P, Q)), 4)
-    0.6931
-    """
-    reducer = Reducer(reduction, denominator, empty)
-    call = prepare(P, Q, weight=weight, class_weight=class_weight).cleaned()
-    with call.backend.quiet():
-        if call.rows:
-            q, log_q = call.class_probabilities()
-            terms = _half_divergences(call.class_truth(), _log_truth(call), q, log_q)
-            found = {"loss": sum_classes(terms)}
-        else:
-            yes, no = call.elements()
-            xp, t = call.xp, call.t
-            found = {
-                "loss": _half_divergences(t, None, xp.exp(-yes), -yes)
-                + _half_divergences(1 - t, None, xp.exp(-no), -no)
-            }
-        divergence = algebra.row_values(found, None, (), call.weight, call.counted, algebra.plain)
-        return reducer(call, divergence)
 
 
 def entropy(
@@ -165,9 +75,15 @@ def entropy(
             f"Labels(smoothing={P_or_Q.smoothing})",
             "Its entropy depends on the number of classes: write Distribution(one_hot, smoothing=…).",
         )
+    if axis != -1 and not (isinstance(P_or_Q, Distribution) and P_or_Q.axis is None):
+        what = type(P_or_Q).__name__
+        raise OptionError(
+            "axis=",
+            "none, but for a Distribution of probabilities",
+            f"{axis!r} for {what}",
+            "Labels and Indicators have no class axis; others bring their own, as in Logits(z, axis=…).",
+        )
     if not isinstance(P_or_Q, TARGETS):
-        if axis != -1:
-            raise OptionError("axis=", "its own axis, given to the prediction", repr(axis), "Write Logits(z, axis=…).")
         call = prepare_prediction(P_or_Q, weight=weight, want=frozenset({"entropy"}))
         with call.backend.quiet():
             found = {"loss": call.statistics()["entropy"]}
@@ -178,11 +94,11 @@ def entropy(
         if isinstance(call.target, HardTarget):
             raw = namespace(call.q).zeros_like(call.q)
         elif call.target is not None:
-            p, log_p = call.class_truth(), _log_truth(call)
-            raw = -sum_classes(_times(p, _log(p) if log_p is None else log_p))
+            p, log_p = call.class_truth(), log_truth(call)
+            raw = -sum_classes(times(p, log_mass(p) if log_p is None else log_p))
         else:
             t = call.t
-            raw = -(_times(t, _log(t)) + _times(1 - t, _log(1 - t)))
+            raw = -(times(t, log_mass(t)) + times(1 - t, log_rest(t)))
         each = algebra.row_values({"loss": raw}, None, (), call.weight, call.counted, algebra.plain)
         return reducer(call, each)
 
@@ -216,12 +132,13 @@ def perplexity(
     """
     if reduction == "sum":
         raise OptionError("reduction=", '"mean" or "none"', "'sum'", "Perplexities do not add; cross-entropies do.")
+    for name, value in (("weight=", weight), ("class_weight=", class_weight)):
+        if reduction == "none" and value is not None:
+            raise OptionError(name, 'None where reduction is "none"', "weights", "A perplexity alone has no weight.")
     reducer = Reducer(reduction, denominator, empty)
     call = prepare(P, Q, weight=weight, class_weight=class_weight)
     with call.backend.quiet():
         xp = call.xp
-        if reduction == "none" and (call.weight is not None):
-            raise OptionError("weight=", 'None where reduction is "none"', "weights", "A perplexity has no weight.")
         if call.rows:
             each = algebra.row_values(call.statistics(), None, (), call.weight, call.counted, algebra.plain)
         else:
@@ -249,7 +166,7 @@ def self_information(probs: Any) -> Array:
     3.0
     """
     x, reads, quiet = _probability_array(probs, "self_information(probs)")
-    x = values.predicted_probabilities(x, Inspector(reads), rows=False, name="self_information(probs)")
+    x = values.predicted_probabilities(x, Inspector(reads), rows=False, name="self_information(probs)", hint="")
     with quiet:
         return -namespace(x).log(to_compute(x))
 
@@ -280,42 +197,40 @@ def mutual_information(joint: Any) -> Array:
     if x.ndim < 2:
         raise ShapeError("mutual_information(joint)", "shape (…, X, Y)", f"shape {tuple(x.shape)}")
     flat = x.reshape((*x.shape[:-2], x.shape[-2] * x.shape[-1]))
-    flat = values.predicted_probabilities(flat, Inspector(reads), rows=True, name="mutual_information(joint)")
+    flat = values.predicted_probabilities(flat, Inspector(reads), rows=True, name="mutual_information(joint)", hint="")
     x = to_compute(flat.reshape(x.shape))
     with quiet:
         xp = namespace(x)
-        log_x = _log(xp.sum(x, axis=-1, keepdims=True))
-        log_y = _log(xp.sum(x, axis=-2, keepdims=True))
-        return xp.sum(_times(x, _log(x) - log_x - log_y), axis=(-2, -1))
+        log_x = log_mass(xp.sum(x, axis=-1, keepdims=True))
+        log_y = log_mass(xp.sum(x, axis=-2, keepdims=True))
+        return xp.sum(times(x, log_mass(x) - log_x - log_y), axis=(-2, -1))
 
 
 def _probability_array(value: Any, argument: str) -> tuple[Array, bool, Any]:
-    from xent.backends import find
-
     x = checks.require_floats(as_array(value, argument), argument, python=is_python(value))
     backend = find(x)
     return x, backend.reads(x), backend.quiet()
 
 
-def _times(mass: Array, value: Array) -> Array:
+def times(mass: Array, value: Array) -> Array:
     """mass·value with 0·∞ = 0."""
     xp = namespace(mass)
     return mass * xp.where((mass == 0) & xp.isinf(value), 0.0, value)
 
 
-def _log(p: Array) -> Array:
+def log_mass(p: Array) -> Array:
     """log p, and 0 at p = 0: only p log p is asked for there. Its derivative is taken as 0 too."""
     xp = namespace(p)
     return xp.log(xp.where(p == 0, 1.0, p))
 
 
-def _half_divergences(p: Array, log_p: Array | None, q: Array, log_q: Array) -> Array:
-    """½ p log(p/m) + ½ q log(q/m) of each class, m = ½ (p + q)."""
-    log_m = _log((p + q) / 2)
-    return (_times(p, (_log(p) if log_p is None else log_p) - log_m) + _times(q, log_q - log_m)) / 2
+def log_rest(p: Array) -> Array:
+    """log(1 − p), and 0 at p = 1."""
+    xp = namespace(p)
+    return xp.log1p(-xp.where(p == 1, 0.0, p))
 
 
-def _log_truth(call: Call) -> Array | None:
+def log_truth(call: Call) -> Array | None:
     """log P where P came in log space and is not smoothed."""
     target = call.target
     exact = isinstance(target, SoftTarget) and target.on == 1.0 and target.off == 0.0

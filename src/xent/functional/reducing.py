@@ -7,7 +7,7 @@ from typing import Any
 
 from xent.core import checks
 from xent.core.arrays import Array
-from xent.core.reduction import EMPTIES, REDUCTIONS, Empty, Reduction, denominator_of, reduce
+from xent.core.reduction import EMPTIES, REDUCTIONS, Empty, Reduction, divisor_of, reduce
 from xent.functional.call import Call
 
 
@@ -22,10 +22,12 @@ class Reducer:
     def __post_init__(self) -> None:
         checks.require_choice(self.reduction, REDUCTIONS, "reduction=")
         checks.require_choice(self.empty, EMPTIES, "empty=")
-        checks.require_denominator(self.denominator, self.reduction)
+        object.__setattr__(self, "denominator", checks.require_denominator(self.denominator, self.reduction))
 
     def __call__(self, call: Call, each: Array) -> Array:
         """The (weighted) values of the examples, reduced."""
+        if self.denominator is not None and not isinstance(self.denominator, float):
+            checks.require_one_library({"denominator=": self.denominator, "Q": call.q})
         return reduce(
             each,
             call.weight,
@@ -41,8 +43,6 @@ class Reducer:
         xp = call.xp
         if self.reduction != "mean":
             return xp.asarray(1.0, dtype=each.dtype, device=each.device)
-        divisor = self.denominator
-        if divisor is None:
-            divisor = denominator_of(each, call.weight, call.counted)
-        divisor = xp.asarray(divisor, dtype=each.dtype, device=each.device)
+        found = divisor_of(each, call.weight, call.counted, self.denominator, reads=call.reads)
+        divisor = xp.asarray(found, dtype=each.dtype, device=each.device)
         return xp.where(divisor == 0, 0.0, 1.0 / xp.where(divisor == 0, 1.0, divisor))

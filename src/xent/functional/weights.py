@@ -17,13 +17,14 @@ def weight_array(value: Any, like: Array, argument: str, reads: bool) -> Array |
         return None
     xp = namespace(like)
     if is_python(value):
-        array = xp.asarray(as_array(value, argument).tolist(), dtype=compute_dtype(like), device=like.device)
+        if reads:  # a compiler does not trace NumPy's look at it
+            checks.require_numbers(as_array(value, argument), argument)
+        array = xp.asarray(value, dtype=compute_dtype(like), device=like.device)
     else:
         array = as_array(value, argument)
         checks.require_numbers(array, argument)
         checks.require_one_library({argument: array, "Q": like})
-        array = xp.astype(array, compute_dtype(like), copy=False)
-    return values.weights(array, argument, Inspector(reads))
+    return values.weights(array, compute_dtype(like), argument, Inspector(reads))
 
 
 def weigh_rows(c: Array, target: Target | None) -> Array:
