@@ -203,3 +203,34 @@ def test_progress_counts_rows_up_to_the_total(tmp_path):
     path = write(tmp_path / "a.parquet", {"y": TRUTH, **wide(LOGITS)})
     evaluate(path, Options("logits", "z_*", truth="y", batch_rows=20), progress=lambda *c: seen.append(c))
     assert seen == [(20, 50), (40, 50), (50, 50)]
+
+
+@pytest.mark.parametrize("holds", ["probs", "log_probs"])
+def test_rounded_probabilities_are_told_to_be_so_and_not_scores(tmp_path, holds):
+    p = np.round(np.random.default_rng(0).dirichlet(np.ones(30), 50), 3) + 1e-9
+    q = p if holds == "probs" else np.log(p)
+    with pytest.raises(NormalizationError) as caught:
+        run(tmp_path, {"y": TRUTH, **wide(q)}, holds)
+    assert "export more digits" in caught.value.instead
+    assert "--logits" not in caught.value.instead
+    p[9] /= 2  # one row that rounding does not explain
+    with pytest.raises(NormalizationError) as caught:
+        run(tmp_path, {"y": TRUTH, **wide(p if holds == "probs" else np.log(p))}, holds)
+    assert "--logits" in caught.value.instead
+
+
+def test_one_score_a_row_is_sent_to_the_sigmoid_and_not_round_in_a_circle(tmp_path):
+    columns = {"y": TRUTH > 0, "p": LOGITS[:, 0]}
+    with pytest.raises(ProbabilityError) as caught:
+        run(tmp_path, columns, "prob", "p")
+    assert "1/(1+exp(-score))" in caught.value.instead
+    assert "--logits" not in caught.value.instead
+    with pytest.raises(OneClassError) as caught:
+        run(tmp_path, columns, "logits", "p")
+    assert "1/(1+exp(-score))" in caught.value.instead
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_a_value_just_outside_is_shown_with_all_its_digits(tmp_path, dtype):
+    with pytest.raises(ProbabilityError, match=r"got 1\.0000001 in row 2\."):
+        run(tmp_path, {"y": [1, 1], "p": np.array([1.0, 1.0000001], dtype=dtype)}, "prob", "p")

@@ -7,12 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from xent.core.values import tolerance_of
 from xent.errors import NormalizationError, ProbabilityError
 from xent.evaluate.matrix import Floats
 from xent.evaluate.options import Holds
-
-TOLERANCE: dict[str, float] = {"float64": 1e-5, "float32": 1e-4, "float16": 1e-2}
-"""How far the sum of a row's probabilities may be from one. Six printed decimals of ten classes err by 5e-6."""
 
 Mask = npt.NDArray[np.bool_]
 
@@ -55,9 +53,9 @@ def check(q: Floats, holds: Holds, rows: npt.NDArray[np.int64], argument: str) -
     """
     if holds == "logits" or not len(q):
         return
-    tolerance = TOLERANCE[q.dtype.name]
+    tolerance = tolerance_of(q, log=holds != "probs")
     if holds == "prob":
-        _check_values((q < 0) | (q > 1), q, rows, argument, "a probability from 0 to 1", _LOGIT_HINT)
+        _check_values((q < 0) | (q > 1), q, rows, argument, "a probability from 0 to 1", _SIGMOID_HINT)
     elif holds == "log_likelihood":
         _check_values(q > tolerance, q, rows, argument, "a log-probability, at most 0", _LOG_HINT)
     elif holds == "probs":
@@ -69,6 +67,11 @@ def check(q: Floats, holds: Holds, rows: npt.NDArray[np.int64], argument: str) -
         _check_sums(sums, tolerance, rows, argument, _LOG_HINT)
 
 
+_ROUNDED = 0.05
+"""Sums nearer to one than this, in every row, are probabilities that lost digits; scores do not come so near."""
+
+_ROUNDED_HINT = "They look written with too few decimals: export more digits. Nothing is renormalised here."
+_SIGMOID_HINT = "If these are scores before the sigmoid, apply it first: write 1/(1+exp(-score)) to the column."
 _LOGIT_HINT = "If these are scores before the softmax, declare --logits."
 _LOG_HINT = "If these are scores before the softmax, declare --logits; if probabilities, --probs or --prob."
 
@@ -80,18 +83,19 @@ def _check_values(
         return
     row = int(np.argmax(wrong if wrong.ndim == 1 else wrong.any(axis=-1)))
     value: Any = q[row] if q.ndim == 1 else q[row][np.argmax(wrong[row])]
-    raise ProbabilityError(argument, expected, f"{float(value):.6g} in row {rows[row]}", instead)
+    raise ProbabilityError(argument, expected, f"{str(value).removesuffix('.0')} in row {rows[row]}", instead)
 
 
 def _check_sums(
     sums: npt.NDArray[np.float64], tolerance: float, rows: npt.NDArray[np.int64], argument: str, instead: str
 ) -> None:
-    wrong = ~(np.abs(sums - 1.0) <= tolerance)
+    off = np.abs(sums - 1.0)
+    wrong = ~(off <= tolerance)
     if wrong.any():
         row = int(np.argmax(wrong))
         raise NormalizationError(
             argument,
             f"probabilities that sum to one (within {tolerance:g})",
-            f"a sum of {sums[row]:.6g} in row {rows[row]}",
-            instead,
+            f"a sum of {sums[row]:.9g} in row {rows[row]}",
+            _ROUNDED_HINT if off.max() < _ROUNDED else instead,
         )

@@ -65,7 +65,8 @@ def find_source(table: Table, pattern: str, options: Options, argument: str | No
                 argument,
                 "two classes or more: several columns or one list column",
                 f"one column {columns.names[0]!r}",
-                "For the probability of the second of two classes, use --prob.",
+                "One probability a row, of the second of two classes, is --prob; one score a row must go through the "
+                "sigmoid first, 1/(1+exp(-score)), and is then --prob too.",
             )
         width = _list_width(table, columns.names[0], argument)
         names = tuple(str(index) for index in range(width))
