@@ -297,6 +297,16 @@ def test_a_disk_that_takes_nothing_leaves_nothing_behind(table, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["a.parquet"]
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no device that is always full")
+def test_standard_output_on_a_full_disk_is_an_error_in_words(table):
+    command = [sys.executable, "-m", "xent", "evaluate", table(), "--truth", "y", "--logits", "z_*"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment(), check=False)
+    assert done.returncode == 2, done
+    assert done.stderr.startswith("xent: standard output: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_version_and_help():
     assert run("--version").stdout == f"xent {xent.__version__}\n"
     shown = run("evaluate", "--help")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from xent.cli.output import check_destination, write_outputs
+from xent.cli.output import check_destination, standard_output, write_outputs
 from xent.cli.progress import progress_bar
 from xent.cli.table import print_result
 from xent.errors import OptionError
@@ -84,7 +84,8 @@ def evaluate_command(
     with progress_bar() as advance:
         result = evaluate(files, options, progress=advance).to_dict()
     write_outputs(result, html=html, json=json)
-    print_result(result)
+    with standard_output():
+        print_result(result)
 
 
 def _one_of(given: dict[Holds, str | None]) -> tuple[Holds, str]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,3 +67,17 @@ def _made(flag: str, place: Path, write: Callable[[Path], None]) -> Path:
         temporary.unlink()
         raise
     return temporary
+
+
+@contextmanager
+def standard_output() -> Iterator[None]:
+    """Printing, to the last byte. Raises OptionError where the place it goes to takes no more (a full disk)."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise  # the reader has gone, as in “| head”: nothing to say, and the command line knows how to end
+    except OSError as error:
+        # What is still buffered goes nowhere: Python would try once more at the end, and fail there with a traceback.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise OptionError("standard output", "a place that can be written to", str(error.strerror)) from error

@@ -76,8 +76,9 @@ def walk(
     """
     request = Request(
         numbers=columns,
-        text=tuple(name for name in (options.truth, options.id) if name is not None),
+        text=() if options.id is None else (options.id,),
         integers=() if options.bytes is None else (options.bytes,),
+        labels=() if options.truth is None else (options.truth,),
         not_null=() if coder is None else coder.classes,
     )
     for batch in table.batches(request, size):

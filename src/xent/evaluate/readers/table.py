@@ -17,13 +17,15 @@ class Request:
     numbers: tuple[str, ...]
     text: tuple[str, ...] = ()
     integers: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    """Text too; CSV takes its words for nothing (``NA``) as missing, which in other text are what they say."""
     not_null: tuple[str, ...] = ()
-    """Words that CSV must not take for a missing value, because a class is called so (``NA``)."""
+    """Words that CSV must not take for a missing label, because a class is called so."""
 
     @property
     def names(self) -> list[str]:
         """Every column once, in the order in which the batches hold them."""
-        return list(dict.fromkeys(self.numbers + self.text + self.integers))
+        return list(dict.fromkeys(self.numbers + self.text + self.integers + self.labels))
 
 
 class Table(Protocol):
@@ -69,16 +71,24 @@ def _reading(path: str, what: str) -> Iterator[None]:
         yield
     except UnreadableFileError:
         raise
-    except (pa.ArrowException, OSError, EOFError) as error:
+    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
         raise unreadable(path, what, error) from error
 
 
 def unreadable(path: str, what: str, error: Exception) -> UnreadableFileError:
     """The error for a file that stopped making sense."""
     reason = " ".join(str(error).split())[:300].rstrip(".") or type(error).__name__
+    if isinstance(error, UnicodeDecodeError) or "invalid utf8" in reason.lower():
+        return UnreadableFileError(path, "text in UTF-8", reason, "Save the file as UTF-8.")
     return UnreadableFileError(
         path, f"a whole {what} file", reason, "Write or copy the file again, or correct the value named."
     )
+
+
+def check_text(batch: Any, request: Request) -> None:
+    """Raises pyarrow's error where text is not UTF-8, which no typed format checks when it reads."""
+    for name in (*request.text, *request.labels):
+        batch.column(batch.schema.get_field_index(name)).validate(full=True)
 
 
 def is_list_type(kind: Any) -> bool:
