@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, TypeAlias
 
 import array_api_compat
@@ -55,11 +56,17 @@ def is_python(value: Any) -> bool:
 
 def library(x: Array) -> str:
     """ "numpy" or "torch"."""
-    return "torch" if array_api_compat.is_torch_array(x) else "numpy"
+    # Not array_api_compat's own test: it has an lru_cache, at which torch.compile warns. Nothing is imported here.
+    tensor = getattr(sys.modules.get("torch"), "Tensor", None)
+    return "torch" if tensor is not None and isinstance(x, tensor) else "numpy"
 
 
 def namespace(x: Array) -> Any:
     """The array-API namespace of an array."""
+    if library(x) == "torch":
+        from array_api_compat import torch as xp
+
+        return xp
     return array_api_compat.array_namespace(x)
 
 
