@@ -98,6 +98,14 @@ def sum_classes(x: Array, *, keepdims: bool = False) -> Array:
     return namespace(x).sum(x, axis=-1, keepdims=keepdims)
 
 
+def pick(x: Array, index: Array) -> Array:
+    """x[…, index] of each row: one class of the last axis."""
+    if library(x) == "torch":
+        # take_along_dim broadcasts, for which it fixes the number of rows when a graph is captured; gather does not.
+        return x.gather(-1, index[..., None])[..., 0]
+    return namespace(x).take_along_axis(x, index[..., None], axis=-1)[..., 0]
+
+
 def describe(x: Array) -> str:
     """ "float32 of shape (3, 4)", for messages."""
     return f"{dtype_name(x)} of shape {tuple(x.shape)}"

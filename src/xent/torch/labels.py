@@ -49,5 +49,8 @@ def label_weights(weight: Array, target: Array, counted: Array) -> Array:
     """w[y] of each row; 0 where it is ignored, NaN where y is no class and could not be read. Differentiable."""
     index = target.to(torch.int64)
     inside = (index >= 0) & (index < weight.shape[0])
-    picked = torch.where(inside, weight[torch.where(inside, index, 0)], float("nan"))
+    # Not weight[index]: of a single label that is a number to read, which neither torch.vmap nor a device has at hand.
+    safe = torch.where(inside, index, 0)
+    picked = weight.index_select(0, safe.reshape(-1)).reshape(safe.shape)
+    picked = torch.where(inside, picked, float("nan"))
     return torch.where(counted, picked, 0.0)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
+
 from xent.backends.torch import backend
 from xent.core import algebra
-from xent.core.arrays import Array, dtype_name, to_compute
+from xent.core.arrays import Array, dtype_name, pick, to_compute
 from xent.kernels.protocol import HardTarget, SoftTarget, Target, Task
 from xent.kernels.registry import choose
 from xent.torch.labels import class_axis, counted_labels, fits, in_range, label_weights, one_label
@@ -180,7 +181,7 @@ def nll_loss(
     index = target.to(torch.int64)
     inside = (index >= 0) & (index < class_axis(input))
     q = _classes_last(input)
-    log_q = to_compute(q.gather(-1, torch.where(inside, index, 0)[..., None])[..., 0])
+    log_q = to_compute(pick(q, torch.where(inside, index, 0)))
     # A product, so that the gradient is NaN too; where(…, nan) would make it zero.
     log_q = log_q * torch.where(inside | ~counted, 1.0, float("nan")).to(log_q.dtype)
     picked = None if weight is None else label_weights(to_compute(weight), target, counted)

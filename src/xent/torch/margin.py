@@ -6,6 +6,7 @@ They keep PyTorch's limits: no second derivative, no forward mode, no half preci
 from __future__ import annotations
 
 import torch
+
 from xent.core.arrays import Array
 from xent.torch.manners import overridable
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -36,7 +37,9 @@ def patch() -> Patch:
     """Route ``torch.nn.functional``'s losses to ``xent.torch``'s, at once and in every thread.
 
     ``torch.nn``'s modules follow, since they call those functions by name when they run. A name that was imported
-    before (``from torch.nn.functional import cross_entropy``) does not follow.
+    before (``from torch.nn.functional import cross_entropy``) does not follow. What ``torch.compile`` has compiled
+    holds the functions that stood there then, so the first patch and the end of the last one call
+    ``torch.compiler.reset()``: compiled code is compiled again.
 
     Returns
     -------
@@ -73,6 +76,7 @@ class Patch:
                     if hasattr(functional, name):
                         _before[name] = getattr(functional, name)
                         setattr(functional, name, ours)
+                _forget_compiled()
             _active.append(self)
 
     def unpatch(self) -> None:
@@ -94,6 +98,11 @@ class Patch:
         self.unpatch()
 
 
+def _forget_compiled() -> None:
+    if "torch._dynamo" in sys.modules:  # else nothing has been compiled
+        torch.compiler.reset()
+
+
 def _restore() -> None:
     foreign = []
     for name, theirs in _before.items():
@@ -102,6 +111,7 @@ def _restore() -> None:
         else:
             foreign.append(name)
     _before.clear()
+    _forget_compiled()
     if foreign:
         raise RuntimeError(
             f"torch.nn.functional.{', '.join(foreign)}: replaced by another library since patch(), and left as it is. "

@@ -28,10 +28,12 @@ class TorchBackend:
     name = "torch"
 
     def reads(self, x: Array) -> bool:
-        # A fake tensor says that it is on the CPU, and a batched one holds many; neither has a value to look at.
+        # A fake tensor says that it is on the CPU, and a batched one holds many; neither has a value to look at. A
+        # dispatch mode may be one that records a graph, where looking would make a constant of the value.
         return (
             x.device.type == "cpu"
             and not torch.compiler.is_compiling()
+            and not torch._C._len_torch_dispatch_stack()
             and not torch._C._functorch.is_functorch_wrapped_tensor(x)
             and (type(x) is torch.Tensor or not is_fake(x))
         )

@@ -6,20 +6,25 @@ from typing import Any
 
 import torch
 
-from xent.backends.torch.transforms import apply, batched, times
+from xent.backends.torch.transforms import batched, times
 from xent.core.arrays import Array, to_compute
 from xent.kernels.protocol import Kernel, Link
 
 
 def elements(q: Array, kernel: Kernel, link: Link) -> tuple[Array, Array]:
     """(−log q, −log(1 − q)); differentiable in q."""
-    yes, no = apply(_Elements, _FullElements, q, kernel, link)
+    if torch.compiler.is_compiling():
+        yes, no = _Elements.apply(q, kernel, link)
+    else:
+        yes, no = _FullElements.apply(q, kernel, link)
     return yes, no
 
 
 def _gradient(q: Array, a: Array, b: Array, kernel: Kernel, link: Link) -> Array:
     """a·∂(−log(1 − q)) + b·∂(−log q); differentiable in q, a and b."""
-    return apply(_Gradient, _FullGradient, q, a, b, kernel, link)
+    if torch.compiler.is_compiling():
+        return _Gradient.apply(q, a, b, kernel, link)
+    return _FullGradient.apply(q, a, b, kernel, link)
 
 
 class _Elements(torch.autograd.Function):

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from xent.backends.torch.surprisals import surprisals
-from xent.backends.torch.transforms import apply, batched, times
+from xent.backends.torch.transforms import batched, times
 from xent.core.arrays import Array, to_compute
 from xent.kernels.coefficients import target_probs
 from xent.kernels.protocol import HardTarget, Kernel, Link, RowCoefficients, SoftTarget, Statistic, Target
@@ -34,7 +34,9 @@ class Spec:
 
 def row_gradient(q: Array, index: Any, probs: Any, log_probs: Any, c: RowCoefficients, spec: Spec) -> Array:
     """``Kernel.row_gradient``; differentiable in q, a soft target and a, b, h."""
-    return apply(_RowGradient, _FullRowGradient, q, index, probs, log_probs, c.a, c.b, c.h, spec)
+    if torch.compiler.is_compiling():
+        return _RowGradient.apply(q, index, probs, log_probs, c.a, c.b, c.h, spec)
+    return _FullRowGradient.apply(q, index, probs, log_probs, c.a, c.b, c.h, spec)
 
 
 class _RowGradient(torch.autograd.Function):

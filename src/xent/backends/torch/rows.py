@@ -8,7 +8,7 @@ import torch
 
 from xent.backends.torch.row_gradient import Spec, row_gradient
 from xent.backends.torch.surprisals import surprisals
-from xent.backends.torch.transforms import apply, batched, times
+from xent.backends.torch.transforms import batched, times
 from xent.core.arrays import Array, to_compute
 from xent.kernels.coefficients import row_coefficients, target_probs
 from xent.kernels.protocol import SoftTarget, Statistic
@@ -18,7 +18,10 @@ __all__ = ["Spec", "rows"]
 
 def rows(q: Array, index: Any, probs: Any, log_probs: Any, spec: Spec) -> tuple[Array, ...]:
     """The statistics that the spec wants, in its order."""
-    found: tuple[Array, ...] = apply(_Rows, _FullRows, q, index, probs, log_probs, spec)
+    if torch.compiler.is_compiling():
+        found: tuple[Array, ...] = _Rows.apply(q, index, probs, log_probs, spec)
+    else:
+        found = _FullRows.apply(q, index, probs, log_probs, spec)
     return found
 
 

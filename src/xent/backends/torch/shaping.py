@@ -6,14 +6,16 @@ from typing import Any
 
 import torch
 
-from xent.backends.torch.transforms import apply, batched
+from xent.backends.torch.transforms import batched
 from xent.core.arrays import Array
 from xent.core.shaping import Shaping
 
 
 def shape(loss: Array, shaping: Shaping) -> Array:
     """φ(ℓ)."""
-    return apply(_Shape, _FullShape, loss, shaping)
+    if torch.compiler.is_compiling():
+        return _Shape.apply(loss, shaping)
+    return _FullShape.apply(loss, shaping)
 
 
 class _Shape(torch.autograd.Function):

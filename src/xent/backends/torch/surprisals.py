@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from xent.backends.torch.transforms import apply, batched
+from xent.backends.torch.transforms import batched
 from xent.core.arrays import Array, to_compute
 from xent.kernels import composed
 from xent.kernels.protocol import Link
@@ -15,7 +15,9 @@ from xent.kernels.protocol import Link
 def surprisals(q: Array, link: Link) -> Array:
     """−log q of each class (…, K); differentiable in q."""
     if link == "logits":
-        return apply(_Surprisals, _FullSurprisals, q)
+        if torch.compiler.is_compiling():
+            return _Surprisals.apply(q)
+        return _FullSurprisals.apply(q)
     x = to_compute(q)
     return -x if link == "log_probs" else -torch.log(x)
 

@@ -14,11 +14,6 @@ import torch
 from xent.core.arrays import Array
 
 
-def apply(plain: Any, full: Any, *arguments: Any) -> Any:
-    """The class that fits: plain under a compiler, full elsewhere."""
-    return (plain if torch.compiler.is_compiling() else full).apply(*arguments)
-
-
 def batched(size: int, in_dims: Sequence[int | None], arguments: Sequence[Any]) -> list[Any]:
     """The arguments with the mapped axis in front; what is not mapped is repeated there, without a copy.
 
