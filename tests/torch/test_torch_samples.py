@@ -66,6 +66,7 @@ def _wide(x: torch.Tensor) -> torch.Tensor:
 
 
 def _near(value: torch.Tensor, exact: torch.Tensor, relative: float, info: Any) -> None:
+    value, exact = value.detach(), exact.detach()
     scale = float(exact.abs().nan_to_num(posinf=0.0).max()) if exact.numel() else 0.0
     limit = relative * scale + info.smallest_normal
     finite = exact.abs() <= info.max
@@ -107,10 +108,10 @@ def _differentiable(key: tuple[str, str]) -> list[tuple[Any, tuple[torch.Tensor,
             if sample.kwargs.get(name) is not None:
                 sample.kwargs[name] = sample.kwargs[name].detach().clone().requires_grad_()
         xs = tuple(leaves(sample))
-        if sum(x.numel() for x in xs) <= 80:
+        if sum(x.numel() for x in xs) <= 60:
             found.append((_of(ours, sample), xs))
     assert len(found) >= 3
-    step = max(1, len(found) // 24)
+    step = max(1, len(found) // 10)
     return found[::step]
 
 

@@ -113,7 +113,8 @@ def binary_cross_entropy(
     100.0
     """
     how = reduction_of(size_average, reduce, reduction)
-    if target.shape != input.shape or not same_type(input, target) or not _broadcast(input, weight):
+    fitting = target.shape == input.shape and same_type(input, target) and _broadcast(input, weight)
+    if not is_floating(input) or not fitting:
         refuse(_binary_cross_entropy, input, target, weight, None, None, how)
     # PyTorch's operator refuses a probability outside [0, 1] by itself, and does not stop an accelerator for it.
     value = _binary_cross_entropy(to_compute(input), to_compute(target), reduction="none")

@@ -76,9 +76,10 @@ def cross_entropy(
     """
     how = reduction_of(size_average, reduce, reduction)
     arguments = (input, target, weight, None, ignore_index, None, how, label_smoothing)
-    if not is_floating(input) or input.dim() == 0 or label_smoothing > 1.0 or not class_axis(input):
+    if not is_floating(input) or input.dim() == 0 or label_smoothing > 1.0:
         refuse(_cross_entropy, *arguments)
-    epsilon = max(label_smoothing, 0.0)  # PyTorch takes a negative one as none
+    # PyTorch takes a negative one as none. Without classes there is nothing to spread over.
+    epsilon = max(label_smoothing, 0.0) if class_axis(input) else 0.0
     if input.shape == target.shape:
         fitting = weight is None or weight.shape == (class_axis(input),)
         if not is_floating(target) or not fitting or ignore_index >= 0:
@@ -126,6 +127,8 @@ def _of_probabilities(input: Array, target: Array, weight: Array | None, epsilon
 
 def _surprisal(q: Array, target: Target) -> Array:
     """ℓ of each row, in float32 at least."""
+    if not q.shape[-1]:
+        return to_compute(q).sum(-1)  # no classes, so no examples or no mass: PyTorch's empty batch of shape (0, 0)
     kind: Literal["hard", "soft"] = "hard" if isinstance(target, HardTarget) else "soft"
     contiguous = bool(q.shape[-1] <= 1 or q.stride()[-1] == 1)
     task = Task(
