@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, TypeAlias
 
 import array_api_compat
@@ -57,11 +58,17 @@ def is_python(value: Any) -> bool:
 
 def library(x: Array) -> str:
     """ "numpy" or "torch"."""
-    return "torch" if array_api_compat.is_torch_array(x) else "numpy"
+    # Not array_api_compat's own test: it has an lru_cache, at which torch.compile warns. Nothing is imported here.
+    tensor = getattr(sys.modules.get("torch"), "Tensor", None)
+    return "torch" if tensor is not None and isinstance(x, tensor) else "numpy"
 
 
 def namespace(x: Array) -> Any:
     """The array-API namespace of an array."""
+    if library(x) == "torch":
+        from array_api_compat import torch as xp
+
+        return xp
     return array_api_compat.array_namespace(x)
 
 
@@ -91,6 +98,14 @@ def sum_classes(x: Array, *, keepdims: bool = False) -> Array:
     if library(x) == "numpy" and x.strides[-1] != x.itemsize and x.shape[-1] > 8:
         x = np.ascontiguousarray(x)
     return namespace(x).sum(x, axis=-1, keepdims=keepdims)
+
+
+def pick(x: Array, index: Array) -> Array:
+    """x[…, index] of each row: one class of the last axis."""
+    if library(x) == "torch":
+        # take_along_dim broadcasts, for which it fixes the number of rows when a graph is captured; gather does not.
+        return x.gather(-1, index[..., None])[..., 0]
+    return namespace(x).take_along_axis(x, index[..., None], axis=-1)[..., 0]
 
 
 def describe(x: Array) -> str:

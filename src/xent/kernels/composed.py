@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from xent.core.arrays import Array, namespace, sum_classes, to_compute
+from xent.core.arrays import Array, namespace, pick, sum_classes, to_compute
 from xent.kernels.coefficients import target_probs
 from xent.kernels.protocol import (
     HardTarget,
@@ -169,7 +169,7 @@ def _hard_loss(surprisal: Array, target: HardTarget, xp: Any) -> Array:
     safe = xp.where(inside, index, 0)
     loss = 0.0
     if target.on:
-        picked = xp.take_along_axis(surprisal, safe[..., None], axis=-1)[..., 0]
+        picked = pick(surprisal, safe)
         loss = picked if target.on == 1.0 else target.on * picked
     if target.off:
         loss = loss + target.off * sum_classes(surprisal)

@@ -1,0 +1,67 @@
+"""PyTorch: kernels as autograd functions, under every transformation that PyTorch has.
+
+Each backward is the kernel's own gradient, and is itself such a function whose derivatives are those of the same
+gradient written in PyTorch's operations; so every higher derivative exists too.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch._subclasses.fake_tensor import is_fake
+
+from xent.backends.torch.elements import elements
+from xent.backends.torch.rows import Spec, rows
+from xent.backends.torch.shaping import shape
+from xent.backends.torch.surprisals import surprisals
+from xent.core.arrays import Array
+from xent.core.shaping import Shaping
+from xent.kernels.protocol import HardTarget, Kernel, Link, SoftTarget, Statistic, Target
+
+__all__ = ["TorchBackend", "backend"]
+
+
+class TorchBackend:
+    """See ``xent.backends.protocol``."""
+
+    name = "torch"
+
+    def reads(self, x: Array) -> bool:
+        # A fake tensor says that it is on the CPU, and a batched one holds many; neither has a value to look at. A
+        # dispatch mode may be one that records a graph, where looking would make a constant of the value.
+        return (
+            x.device.type == "cpu"
+            and not torch.compiler.is_compiling()
+            and not torch._C._len_torch_dispatch_stack()
+            and not torch._C._functorch.is_functorch_wrapped_tensor(x)
+            and (type(x) is torch.Tensor or not is_fake(x))
+        )
+
+    def traced(self, x: Array) -> bool:
+        return not self.reads(x)
+
+    def quiet(self) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def rows(
+        self, kernel: Kernel, q: Array, target: Target | None, link: Link, want: frozenset[Statistic]
+    ) -> dict[str, Array]:
+        index = target.index if isinstance(target, HardTarget) else None
+        probs, log_probs = (target.probs, target.log_probs) if isinstance(target, SoftTarget) else (None, None)
+        on, off = (target.on, target.off) if target is not None else (1.0, 0.0)
+        names = tuple(sorted(want))
+        found = rows(q, index, probs, log_probs, Spec(kernel, link, names, on, off))
+        return dict(zip(names, found, strict=True))
+
+    def elements(self, kernel: Kernel, q: Array, link: Link) -> tuple[Array, Array]:
+        return elements(q, kernel, link)
+
+    def surprisals(self, q: Array, link: Link) -> Array:
+        return surprisals(q, link)
+
+    def apply(self, shaping: Shaping, loss: Array) -> Array:
+        return shape(loss, shaping)
+
+
+backend = TorchBackend()

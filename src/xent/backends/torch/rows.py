@@ -1,0 +1,118 @@
+"""Row statistics, for Labels and Distribution; differentiable in q and in a soft target."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from xent.backends.torch.row_gradient import Spec, row_gradient
+from xent.backends.torch.surprisals import surprisals
+from xent.backends.torch.transforms import batched, times
+from xent.core.arrays import Array, to_compute
+from xent.kernels.coefficients import row_coefficients, target_probs
+from xent.kernels.protocol import SoftTarget, Statistic
+
+__all__ = ["Spec", "rows"]
+
+
+def rows(q: Array, index: Any, probs: Any, log_probs: Any, spec: Spec) -> tuple[Array, ...]:
+    """The statistics that the spec wants, in its order."""
+    if torch.compiler.is_compiling():
+        found: tuple[Array, ...] = _Rows.apply(q, index, probs, log_probs, spec)
+    else:
+        found = _FullRows.apply(q, index, probs, log_probs, spec)
+    return found
+
+
+class _Rows(torch.autograd.Function):
+    @staticmethod
+    def forward(q: Array, index: Any, probs: Any, log_probs: Any, spec: Spec) -> tuple[Array, ...]:
+        target = spec.target(index, probs, log_probs)
+        found = spec.kernel.row_statistics(q, target, spec.link, frozenset(spec.want))
+        return tuple(getattr(found, name) for name in spec.want)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Array, ...]) -> None:
+        *tensors, ctx.spec = inputs
+        ctx.save_for_backward(*tensors)
+        ctx.save_for_forward(*tensors)
+        ctx.set_materialize_grads(False)
+        ctx.mark_non_differentiable(*(x for name, x in zip(ctx.spec.want, output, strict=True) if name == "argmax"))
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Array | None) -> tuple[Array | None, ...]:
+        q, index, probs, log_probs = ctx.saved_tensors
+        spec: Spec = ctx.spec
+        by = dict(zip(spec.want, grads, strict=True))
+        target = spec.target(index, probs, log_probs)
+        c = row_coefficients(by, target, q.shape[-1])
+        dq = dp = dlp = None
+        if ctx.needs_input_grad[0] and not (c.a is None and c.b is None and c.h is None):
+            dq = row_gradient(q, index, probs, log_probs, c, spec)
+        if by.get("score_sum") is not None:
+            dq = (0 if dq is None else dq) + by["score_sum"][..., None].expand(q.shape).to(q.dtype)  # type: ignore[index]
+        if isinstance(target, SoftTarget) and (ctx.needs_input_grad[2] or ctx.needs_input_grad[3]):
+            dt = _target_slope(q, target, spec, by)
+            if log_probs is not None:
+                dlp = (times(torch.exp(to_compute(log_probs)), dt)).to(log_probs.dtype)
+            elif probs is not None and probs.is_floating_point():
+                dp = dt.to(probs.dtype)
+        return dq, None, dp, dlp, None
+
+
+class _FullRows(_Rows):
+    @staticmethod
+    def jvp(ctx: Any, dq: Any, _index: Any, dp: Any, dlp: Any, _spec: None) -> tuple[Array | None, ...]:
+        q, index, probs, log_probs = ctx.saved_tensors
+        spec: Spec = ctx.spec
+        target = spec.target(index, probs, log_probs)
+        # In the type of the arithmetic, so that the slopes of half precision are not rounded before they are summed.
+        x = to_compute(q)
+        found: list[Array | None] = []
+        for name in spec.want:
+            if name == "argmax":
+                found.append(None)
+                continue
+            one = torch.ones(q.shape[:-1], dtype=x.dtype, device=x.device)
+            tangent = torch.zeros_like(one)
+            if dq is not None and name == "score_sum":
+                tangent = tangent + dq.to(x.dtype).sum(-1)
+            elif dq is not None:
+                c = row_coefficients({name: one}, target, q.shape[-1])
+                tangent = tangent + (row_gradient(x, index, probs, log_probs, c, spec) * dq).sum(-1)
+            if isinstance(target, SoftTarget) and not (dp is None and dlp is None):
+                slope = _target_slope(q, target, spec, {name: one})
+                along = dp if dlp is None else times(torch.exp(to_compute(log_probs)), dlp)
+                tangent = tangent + (slope * along).sum(-1)
+            found.append(tangent)
+        return tuple(found)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> tuple[tuple[Array, ...], tuple[int, ...]]:
+        found = _FullRows.apply(*batched(info.batch_size, in_dims, arguments))
+        return found, (0,) * len(found)
+
+
+def _target_slope(q: Array, target: SoftTarget, spec: Spec, by: dict[Statistic, Array | None]) -> Array:
+    """∂/∂p of ℓ = Σ t·s, and of the divergence Σ t (log t + s), with t = on·p + off and s = −log q.
+
+    A class outside both supports (t = 0, s = ∞) takes no part: its derivative is 0. So is that of t log t at t = 0,
+    which is infinite, and which every parametrisation of t multiplies by 0.
+    """
+    t = target_probs(target).to(to_compute(q).dtype)
+    s = surprisals(q, spec.link)
+    loss, divergence = by.get("loss"), by.get("divergence")
+    void = (t == 0) & torch.isinf(s)
+    for upstream in (loss, divergence):
+        if upstream is not None:
+            # A row that does not count (ignored, or of weight 0) has a slope of 0, whatever its scores hold.
+            void = void | ((upstream == 0)[..., None] & ~torch.isfinite(s))
+    s = torch.where(void, 0.0, s)
+    slope = torch.zeros_like(s)
+    if loss is not None:
+        slope = slope + loss[..., None] * s
+    if divergence is not None:
+        own = torch.where(t == 0, 0.0, torch.log(torch.where(t == 0, 1.0, t)) + 1)
+        slope = slope + divergence[..., None] * (own + s)
+    return slope * spec.on

@@ -1,0 +1,216 @@
+"""Yes or no, element by element: PyTorch's losses of independent outcomes."""
+
+from __future__ import annotations
+
+import torch
+
+from xent.backends.torch import backend
+from xent.core import algebra
+from xent.core.arrays import Array, dtype_name, to_compute
+from xent.kernels.protocol import Task
+from xent.kernels.registry import choose
+from xent.torch.manners import is_floating, overridable, refuse, result_type, same_type
+from xent.torch.reduction import reduced, reduction_of
+
+_binary_cross_entropy = torch.nn.functional.binary_cross_entropy
+_binary_cross_entropy_with_logits = torch.nn.functional.binary_cross_entropy_with_logits
+_soft_margin_loss = torch.nn.functional.soft_margin_loss
+_multilabel_soft_margin_loss = torch.nn.functional.multilabel_soft_margin_loss
+
+
+@overridable
+def binary_cross_entropy_with_logits(
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    pos_weight: Array | None = None,
+) -> Array:
+    """Binary cross-entropy of scores; ``torch.nn.functional.binary_cross_entropy_with_logits``.
+
+    ℓ = w·(−v·t·log σ(z) − (1 − t)·log σ(−z)) of each element; "mean" divides by the number of elements.
+
+    Parameters
+    ----------
+    input : Tensor of any shape
+        Scores z.
+    target : Tensor of input's shape
+        t; any numbers.
+    weight, pos_weight : Tensor, optional
+        w and v; broadcast to input's shape, differentiable.
+    size_average, reduce : bool, optional
+        Deprecated; override ``reduction``.
+    reduction : "none", "sum" or "mean"
+
+    Returns
+    -------
+    Tensor
+        In nats, of the promoted dtype. 0·∞ = 0: a score of +∞ with t = 1 has loss 0.
+
+    Raises
+    ------
+    RuntimeError, ValueError
+        What PyTorch raises, in its words.
+
+    Examples
+    --------
+    >>> import torch, xent.torch as F
+    >>> round(F.binary_cross_entropy_with_logits(torch.tensor([0.0]), torch.tensor([1.0])).item(), 4)
+    0.6931
+    """
+    how = reduction_of(size_average, reduce, reduction)
+    floating = is_floating(input) and is_floating(target)
+    if not floating or target.shape != input.shape or not _broadcast(input, weight, pos_weight):
+        refuse(_binary_cross_entropy_with_logits, input, target, weight, None, None, how, pos_weight)
+    dtype = result_type(input, target)
+    value = _value(input, target, weight, pos_weight, dtype)
+    return reduced(value, how).to(dtype)
+
+
+@overridable
+def binary_cross_entropy(
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Array:
+    """Binary cross-entropy of probabilities; ``torch.nn.functional.binary_cross_entropy``.
+
+    ℓ = −w·(t·max(log p, −100) + (1 − t)·max(log(1 − p), −100)) of each element, with PyTorch's slope
+    (p − t)/max(p·(1 − p), 1e-12); "mean" divides by the number of elements. The elements are computed by PyTorch's own
+    operator, whose clamping this is, in float32 at least; weights and the reduction are applied here.
+
+    Parameters
+    ----------
+    input : Tensor of any shape
+        Probabilities p.
+    target : Tensor of input's shape
+        t.
+    weight : Tensor, optional
+        w; broadcast to input's shape, differentiable.
+    size_average, reduce : bool, optional
+        Deprecated; override ``reduction``.
+    reduction : "none", "sum" or "mean"
+
+    Returns
+    -------
+    Tensor
+        In nats, of PyTorch's dtype.
+
+    Raises
+    ------
+    RuntimeError, ValueError
+        What PyTorch raises, in its words.
+
+    Examples
+    --------
+    >>> import torch, xent.torch as F
+    >>> F.binary_cross_entropy(torch.tensor([0.0]), torch.tensor([1.0])).item()
+    100.0
+    """
+    how = reduction_of(size_average, reduce, reduction)
+    fitting = target.shape == input.shape and same_type(input, target) and _broadcast(input, weight)
+    if not is_floating(input) or not fitting:
+        refuse(_binary_cross_entropy, input, target, weight, None, None, how)
+    # PyTorch's operator refuses a probability outside [0, 1] by itself, and does not stop an accelerator for it.
+    value = _binary_cross_entropy(to_compute(input), to_compute(target), reduction="none")
+    if weight is not None:
+        value = value * weight
+    return reduced(value, how).to(result_type(input))
+
+
+@overridable
+def soft_margin_loss(
+    input: Array,
+    target: Array,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Array:
+    """log(1 + exp(−y·z)) of each element; ``torch.nn.functional.soft_margin_loss``.
+
+    In nats: it is −log σ(y·z), which does not overflow here. y is 1 or −1; "mean" divides by the number of elements.
+
+    Raises
+    ------
+    RuntimeError, ValueError
+        What PyTorch raises, in its words.
+
+    Examples
+    --------
+    >>> import torch, xent.torch as F
+    >>> F.soft_margin_loss(torch.tensor([-200.0]), torch.tensor([1.0])).item()
+    200.0
+    """
+    how = reduction_of(size_average, reduce, reduction)
+    if not is_floating(input) or not _broadcast(input, target):
+        refuse(_soft_margin_loss, input, target, None, None, how)
+    yes, _ = _elements(to_compute(input) * target)
+    return reduced(yes, how).to(result_type(input))
+
+
+@overridable
+def multilabel_soft_margin_loss(
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Array:
+    """Mean over classes of the binary cross-entropy of scores; ``torch.nn.functional.multilabel_soft_margin_loss``.
+
+    ℓ = (1/C)·Σ_k w_k·(−t_k·log σ(z_k) − (1 − t_k)·log σ(−z_k)) over the last axis, in nats; "mean" divides by the rows.
+
+    Raises
+    ------
+    RuntimeError, ValueError
+        What PyTorch raises, in its words.
+
+    Examples
+    --------
+    >>> import torch, xent.torch as F
+    >>> round(F.multilabel_soft_margin_loss(torch.zeros(1, 3), torch.ones(1, 3)).item(), 4)
+    0.6931
+    """
+    if size_average is not None or reduce is not None:
+        reduction = reduction_of(size_average, reduce, reduction)
+    if input.dim() == 0 or not is_floating(input) or reduction not in ("none", "mean", "sum"):
+        refuse(_multilabel_soft_margin_loss, input, target, weight, None, None, reduction)
+    # No autocast: PyTorch computes this one in the type that it is given.
+    dtype = result_type(input, target, weight, autocast=False)
+    value = _value(input, target, weight, None, dtype)
+    return reduced(value.sum(dim=input.dim() - 1) / input.shape[-1], reduction).to(dtype)
+
+
+def _value(z: Array, t: Array, weight: Array | None, pos_weight: Array | None, dtype: torch.dtype) -> Array:
+    """The loss of each element, in float32 at least."""
+    yes, no = _elements(_computed(z, dtype))
+    t = t.to(yes.dtype)
+    return algebra.element_values(yes, no, t, pos_weight, None, weight, None, backend.apply)
+
+
+def _computed(z: Array, dtype: torch.dtype) -> Array:
+    """z in float64 where another argument asks for it; the kernel widens half precision by itself."""
+    return z.double() if dtype == torch.float64 else z
+
+
+def _elements(z: Array) -> tuple[Array, Array]:
+    """(−log σ(z), −log σ(−z))."""
+    task = Task("elements", "logits", "soft", "torch", z.device.type, dtype_name(z), tuple(z.shape), True)
+    return backend.elements(choose(task), z, "logits")
+
+
+def _broadcast(input: Array, *others: Array | None) -> bool:
+    """Whether the others broadcast to input's shape and no further."""
+    shapes = [x.shape for x in others if x is not None]
+    if not shapes:
+        return True
+    try:
+        return bool(torch.broadcast_shapes(input.shape, *shapes) == input.shape)
+    except RuntimeError:  # the shapes do not fit at all
+        return False

@@ -1,0 +1,193 @@
+"""Cross-entropy of class scores and of log-probabilities: PyTorch's ``cross_entropy`` and ``nll_loss``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from xent.backends.torch import backend
+from xent.core import algebra
+from xent.core.arrays import Array, dtype_name, pick, to_compute
+from xent.kernels.protocol import HardTarget, SoftTarget, Target, Task
+from xent.kernels.registry import choose
+from xent.torch.labels import class_axis, counted_labels, fits, in_range, label_weights, one_label
+from xent.torch.manners import is_floating, overridable, refuse, result_type
+from xent.torch.reduction import reduced, reduction_of
+
+_cross_entropy = torch.nn.functional.cross_entropy
+_nll_loss = torch.nn.functional.nll_loss
+_LOSS = frozenset({"loss"})
+
+
+@overridable
+def cross_entropy(
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Array:
+    """Cross-entropy of scores against class indices or class probabilities; ``torch.nn.functional.cross_entropy``.
+
+    Class indices: ℓ = −(1 − ε)·w[y]·log p_y − (ε/C)·Σ_k w_k·log p_k with p = softmax(input) over axis 1; "mean" divides
+    Σ ℓ by Σ w[y] over the rows that are not ignored. Class probabilities t (a floating target of input's shape):
+    ℓ = −Σ_k w_k·((1 − ε)·t_k + ε/C)·log p_k; "mean" divides by the number of rows.
+
+    Parameters
+    ----------
+    input : Tensor (C,), (N, C) or (N, C, d1, …)
+        Scores, floating.
+    target : Tensor (), (N,) or (N, d1, …) of int64 or uint8; or of input's shape, floating
+        Class indices; or class probabilities, which need not sum to one.
+    weight : Tensor (C,), optional
+        Any real numbers; differentiable.
+    size_average, reduce : bool, optional
+        Deprecated; override ``reduction``.
+    ignore_index : int
+        Rows of this class index have loss 0 and a gradient of exactly 0, whatever they hold.
+    reduction : "none", "sum" or "mean"
+    label_smoothing : float in [0, 1]
+        ε.
+
+    Returns
+    -------
+    Tensor
+        In nats, of PyTorch's dtype. 0·∞ = 0: a class without target mass may have score −inf.
+
+    Raises
+    ------
+    RuntimeError, ValueError, IndexError
+        What PyTorch raises, in its words. A class index out of range raises on the CPU; elsewhere, under a compiler and
+        under ``torch.func`` transforms it gives NaN loss and NaN gradient.
+
+    References
+    ----------
+    PyTorch, ``torch.nn.CrossEntropyLoss``.
+
+    Examples
+    --------
+    >>> import torch, xent.torch as F
+    >>> round(F.cross_entropy(torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([2])).item(), 4)
+    0.4076
+    """
+    how = reduction_of(size_average, reduce, reduction)
+    arguments = (input, target, weight, None, ignore_index, None, how, label_smoothing)
+    if not is_floating(input) or input.dim() == 0 or label_smoothing > 1.0:
+        refuse(_cross_entropy, *arguments)
+    # PyTorch takes a negative one as none. Without classes there is nothing to spread over.
+    epsilon = max(label_smoothing, 0.0) if class_axis(input) else 0.0
+    if input.shape == target.shape:
+        fitting = weight is None or weight.shape == (class_axis(input),)
+        if not is_floating(target) or not fitting or ignore_index >= 0:
+            refuse(_cross_entropy, *arguments)
+        return _of_probabilities(input, target, weight, epsilon, how)
+    target = target if epsilon else one_label(input, target)
+    if not fits(input, target, weight) or not in_range(input, target, ignore_index):
+        refuse(_cross_entropy, *arguments)
+    return _of_labels(input, target, weight, ignore_index, epsilon, how)
+
+
+def _of_labels(
+    input: Array, target: Array, weight: Array | None, ignore_index: int, epsilon: float, reduction: str
+) -> Array:
+    q = _classes_last(input)
+    classes = class_axis(input)
+    counted = counted_labels(target, ignore_index)
+    if weight is None:
+        hard = HardTarget(target, 1.0 - epsilon, epsilon / classes) if epsilon else HardTarget(target)
+        value = algebra.row_values({"loss": _surprisal(q, hard)}, None, (), None, counted, backend.apply)
+        return reduced(value, reduction, counted.sum()).to(result_type(input))
+    w = to_compute(weight)
+    picked = label_weights(w, target, counted)
+    value = algebra.row_values({"loss": _surprisal(q, HardTarget(target))}, None, (), picked, counted, backend.apply)
+    if epsilon:
+        # Smoothing spreads over classes by their own weights, so its half of the target is w itself.
+        spread = algebra.row_values(
+            {"loss": _surprisal(q, SoftTarget(w.expand(q.shape)))}, None, (), None, counted, backend.apply
+        )
+        value = (1.0 - epsilon) * value + (epsilon / classes) * spread
+    return reduced(value, reduction, picked.sum()).to(result_type(input))
+
+
+def _of_probabilities(input: Array, target: Array, weight: Array | None, epsilon: float, reduction: str) -> Array:
+    dtype = result_type(input, target, weight)
+    q, t = _classes_last(input.double() if dtype == torch.float64 else input), _classes_last(target)
+    classes = q.shape[-1]
+    on, off = (1.0 - epsilon, epsilon / classes) if epsilon else (1.0, 0.0)
+    if weight is None:
+        loss = _surprisal(q, SoftTarget(t, on, off))
+    else:
+        loss = _surprisal(q, SoftTarget((to_compute(t) * on + off) * weight))
+    return reduced(loss, reduction, loss.numel()).to(dtype)
+
+
+def _surprisal(q: Array, target: Target) -> Array:
+    """ℓ of each row, in float32 at least."""
+    if not q.shape[-1]:
+        return to_compute(q).sum(-1)  # no classes, so no examples or no mass: PyTorch's empty batch of shape (0, 0)
+    kind: Literal["hard", "soft"] = "hard" if isinstance(target, HardTarget) else "soft"
+    contiguous = bool(q.shape[-1] <= 1 or q.stride()[-1] == 1)
+    task = Task(
+        "rows",
+        "logits",
+        kind,
+        "torch",
+        q.device.type,
+        dtype_name(q),
+        tuple(q.shape),
+        contiguous,
+        _LOSS,  # type: ignore[arg-type]
+        traced=backend.traced(q),
+    )
+    return backend.rows(choose(task), q, target, "logits", _LOSS)["loss"]  # type: ignore[arg-type]
+
+
+def _classes_last(x: Array) -> Array:
+    return x if x.dim() <= 2 else x.movedim(1, -1)
+
+
+@overridable
+def nll_loss(
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Array:
+    """−w[y]·input[y] of each row; ``torch.nn.functional.nll_loss``.
+
+    ``input`` should hold log-probabilities over axis 1, in nats, but is not checked. Parameters, result and errors are
+    those of ``cross_entropy`` with class indices; "mean" divides by Σ w[y]. ``weight`` is differentiable.
+
+    Raises
+    ------
+    RuntimeError, ValueError, IndexError
+        What PyTorch raises, in its words.
+
+    Examples
+    --------
+    >>> import torch, xent.torch as F
+    >>> round(F.nll_loss(torch.tensor([[0.7, 0.2, 0.1]]).log(), torch.tensor([0])).item(), 4)
+    0.3567
+    """
+    how = reduction_of(size_average, reduce, reduction)
+    target = one_label(input, target)
+    if not is_floating(input) or not fits(input, target, weight) or not in_range(input, target, ignore_index):
+        refuse(_nll_loss, input, target, weight, None, ignore_index, None, how)
+    counted = counted_labels(target, ignore_index)
+    # A label of the wrong number that could not be read is NaN, not a neighbour's loss.
+    index = target.to(torch.int64)
+    inside = (index >= 0) & (index < class_axis(input))
+    q = _classes_last(input)
+    log_q = to_compute(pick(q, torch.where(inside, index, 0)))
+    # A product, so that the gradient is NaN too; where(…, nan) would make it zero.
+    log_q = log_q * torch.where(inside | ~counted, 1.0, float("nan")).to(log_q.dtype)
+    picked = None if weight is None else label_weights(to_compute(weight), target, counted)
+    value = algebra.row_values({"loss": -log_q}, None, (), picked, counted, backend.apply)
+    return reduced(value, how, (counted if picked is None else picked).sum()).to(result_type(input))
