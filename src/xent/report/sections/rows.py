@@ -58,8 +58,7 @@ def _refused(node: Node, who: str) -> Markup | None:
     refused = node.count("refused")
     if not refused:
         return None
-    head, whose = (f"{who}: ", f" of {who}") if who else ("", "")
-    said = f"{head}{rows(refused)} refused and left out of every number{whose}"
+    said = f"{f'For {who}, ' if who else ''}{rows(refused)} refused and left out of every number"
     if not node.has("first_refused"):
         return note(f"{said}.", warn=True)
     first = node.node("first_refused")
