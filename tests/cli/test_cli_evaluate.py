@@ -139,7 +139,7 @@ def test_rows_that_only_one_model_scored_are_said(table, tmp_path):
     assert "Only the 20 rows that both scored were compared, and not 20 that only A scored." in said
     assert max(map(len, done.stdout.splitlines())) <= 80
     shown = page.read_text(encoding="utf-8")
-    assert "B: 20 rows refused" in shown
+    assert "For B, 20 rows refused" in shown
     assert "Both models on the same rows" not in shown
 
 

@@ -146,7 +146,7 @@ def test_models_that_scored_other_rows_are_not_said_to_have_scored_the_same() ->
     page = unescape(render_html(result))
     assert "Both models on the same rows" not in page
     assert f"Each model on the rows that it scored, A on {n:,} and B on {n - 30:,}" in page
-    assert "B: 30 rows refused and left out of every number; the first is row 8: NaN" in page
+    assert "For B, 30 rows refused and left out of every number; the first is row 8: NaN" in page
     assert f"The comparison is over the {n - 30:,} rows that both scored" in page
 
 

@@ -20,8 +20,8 @@ def row_account(result: Node) -> Markup:
     second = summary.node("rows")
     return join(
         el("p", "A: ", _counts(node), el("br"), "B: ", _counts(second), class_="source"),
-        _refused(node, "A: "),
-        _refused(second, "B: "),
+        _refused(node, "A"),
+        _refused(second, "B"),
         None if same_rows(result) else note(_unlike(comparison.count("rows"), node, second), warn=True),
         _infinite(result.node("loss"), ""),
         _infinite(summary.node("loss"), "B: "),
@@ -58,11 +58,12 @@ def _refused(node: Node, who: str) -> Markup | None:
     refused = node.count("refused")
     if not refused:
         return None
+    said = f"{f'For {who}, ' if who else ''}{rows(refused)} refused and left out of every number"
     if not node.has("first_refused"):
-        return note(f"{who}{rows(refused)} refused and left out of every number.", warn=True)
+        return note(f"{said}.", warn=True)
     first = node.node("first_refused")
     return note(
-        f"{who}{rows(refused)} refused and left out of every number; the first is row {count(first.count('row'))}: ",
+        f"{said}; the first is row {count(first.count('row'))}: ",
         first.text("reason"),
         warn=True,
     )
