@@ -37,6 +37,4 @@ def times(mass: Array, value: Array) -> Array:
 
 def has_no_memory(x: Array) -> bool:
     """Whether a tensor is the inside of a transform: of torch.func, or of autograd's batched gradients."""
-    return bool(
-        torch._C._functorch.is_functorch_wrapped_tensor(x) or torch._C._functorch.is_legacy_batchedtensor(x)
-    )
+    return bool(torch._C._functorch.is_functorch_wrapped_tensor(x) or torch._C._functorch.is_legacy_batchedtensor(x))
