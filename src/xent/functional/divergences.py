@@ -26,8 +26,8 @@ def kl_divergence(
     """Kullback–Leibler divergence KL(P‖Q) = Σ P (log P − log Q) = H(P, Q) − H(P) of each example, in nats.
 
     Zero where P is zero; infinite where P has mass and Q has none. For Indicators one two-outcome divergence an
-    element. Its error is a few eps of H(P) + H(P, Q), of which it is the difference: where P and Q nearly agree that may
-    leave it as far below zero.
+    element. Its error is a few eps of H(P) + H(P, Q), of which it is the difference: where P and Q nearly agree that
+    may leave it as far below zero.
 
     Arguments, shapes, dtypes and errors as of ``cross_entropy``.
 
