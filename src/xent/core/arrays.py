@@ -117,3 +117,9 @@ def first_position(mask: Array) -> tuple[int, ...]:
     """Index of the first True of a mask that has one."""
     flat = int(namespace(mask).argmax(namespace(mask).astype(mask, namespace(mask).int8).reshape(-1)))
     return tuple(int(i) for i in np.unravel_index(flat, tuple(mask.shape)))
+
+
+def times(mass: Array, value: Array) -> Array:
+    """mass·value with 0·∞ = 0, for the value and for both derivatives."""
+    xp = namespace(mass)
+    return mass * xp.where((mass == 0) & xp.isinf(value), 0.0, value)

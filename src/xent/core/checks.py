@@ -290,8 +290,12 @@ def require_vector(weight: Array, classes: int, argument: str) -> None:
         raise ShapeError(argument, f"shape ({classes},): one weight a class", f"shape {tuple(weight.shape)}")
 
 
-def require_options(options: dict[str, Any], allowed: frozenset[str], why: str) -> None:
-    """Options that mean nothing for this pair are refused, not dropped."""
-    for name, value in options.items():
-        if name not in allowed and value is not None and value != ():
-            raise UndefinedPairError(f"{name}=", "no value here", _kind(value), why)
+def require_no_positive_weight(value: Any) -> None:
+    """Refused where P has no yes side, not dropped."""
+    if value is not None:
+        raise UndefinedPairError(
+            "positive_weight=",
+            "no value here",
+            _kind(value),
+            "It weighs the yes side of Indicators; write class_weight=.",
+        )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from xent.core import algebra
-from xent.core.arrays import Array, sum_classes
+from xent.core.arrays import Array, sum_classes, times
 from xent.core.reduction import Empty, Reduction
 from xent.functional.call import P_, Q_
-from xent.functional.information import log_mass, log_rest, log_truth, times
+from xent.functional.information import log_mass, log_rest, log_truth
 from xent.functional.prepare import prepare
 from xent.functional.reducing import Reducer
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from xent.backends import find
 from xent.core import algebra, checks, values
-from xent.core.arrays import Array, as_array, is_python, namespace, sum_classes, to_compute
+from xent.core.arrays import Array, as_array, is_python, namespace, sum_classes, times, to_compute
 from xent.core.reduction import Empty, Reduction
 from xent.core.targets import Distribution, Labels
 from xent.core.values import Inspector
@@ -210,12 +210,6 @@ def _probability_array(value: Any, argument: str) -> tuple[Array, bool, Any]:
     x = checks.require_floats(as_array(value, argument), argument, python=is_python(value))
     backend = find(x)
     return x, backend.reads(x), backend.quiet()
-
-
-def times(mass: Array, value: Array) -> Array:
-    """mass·value with 0·∞ = 0."""
-    xp = namespace(mass)
-    return mass * xp.where((mass == 0) & xp.isinf(value), 0.0, value)
 
 
 def log_mass(p: Array) -> Array:

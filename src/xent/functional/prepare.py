@@ -35,12 +35,8 @@ def prepare(
 ) -> Call:
     """Check P, Q and the weights, and bring them into the form that kernels take."""
     checks.require_pair(P, Q, TARGETS, PREDICTIONS)
-    if positive_weight is not None and not isinstance(P, Indicators):
-        checks.require_options(
-            {"positive_weight": positive_weight},
-            frozenset(),
-            "It weighs the yes side of Indicators; write class_weight=.",
-        )
+    if not isinstance(P, Indicators):
+        checks.require_no_positive_weight(positive_weight)
     source, link, shape, axis = _shape_of(Q)
     truth = P.indices if isinstance(P, Labels) else P.values if isinstance(P, Indicators) else P.probs
     checks.require_one_library({"P": truth, "Q": source})

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from xent.backends.torch.transforms import batched, times
-from xent.core.arrays import Array, to_compute
+from xent.backends.torch.transforms import batched
+from xent.core.arrays import Array, times, to_compute
 from xent.kernels.protocol import Kernel, Link
 
 

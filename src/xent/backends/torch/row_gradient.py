@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from xent.backends.torch.surprisals import surprisals
-from xent.backends.torch.transforms import batched, has_no_memory, times
-from xent.core.arrays import Array, to_compute
+from xent.backends.torch.transforms import batched, has_no_memory
+from xent.core.arrays import Array, times, to_compute
 from xent.kernels.coefficients import target_probs
 from xent.kernels.composed import composed
 from xent.kernels.protocol import HardTarget, Kernel, Link, RowCoefficients, SoftTarget, Statistic, Target

@@ -8,8 +8,8 @@ import torch
 
 from xent.backends.torch.row_gradient import Spec, row_gradient
 from xent.backends.torch.surprisals import surprisals
-from xent.backends.torch.transforms import batched, times
-from xent.core.arrays import Array, to_compute
+from xent.backends.torch.transforms import batched
+from xent.core.arrays import Array, times, to_compute
 from xent.kernels.coefficients import row_coefficients, target_probs
 from xent.kernels.protocol import SoftTarget, Statistic
 

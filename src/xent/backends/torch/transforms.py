@@ -29,12 +29,6 @@ def batched(size: int, in_dims: Sequence[int | None], arguments: Sequence[Any]) 
     ]
 
 
-def times(mass: Array, value: Array) -> Array:
-    """mass·value, with 0·∞ = 0 for the value and for both derivatives."""
-    void = (mass == 0) & torch.isinf(value)
-    return mass * torch.where(void, 0.0, value)
-
-
 def has_no_memory(x: Array) -> bool:
     """Whether a tensor is the inside of a transform: of torch.func, or of autograd's batched gradients."""
     return bool(torch._C._functorch.is_functorch_wrapped_tensor(x) or torch._C._functorch.is_legacy_batchedtensor(x))
