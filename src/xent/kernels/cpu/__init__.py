@@ -21,6 +21,10 @@ from xent.kernels.protocol import (
     Task,
 )
 
+#: A gradient of so many bytes is stored past the cache, which it would not stay in.
+PAST_CACHE = 16 * 2**20
+#: What stands for 16-bit numbers in compiled code.
+_HALF = {"bfloat16": np.uint16, "float16": np.int16}
 _NAMES = {"loss": 0, "lse": 1, "entropy": 2, "score_sum": 3}
 
 
@@ -62,7 +66,7 @@ class Cpu:
 
         def work(begin: int, end: int) -> None:
             compiled.statistics(
-                z.address, z.stride, z.like, z.mode, z.classes, begin, end, bits,
+                z.address, z.stride, z.like, z.classes, begin, end, bits,
                 t.index, t.address, t.stride, t.on, t.off, out, first,
             )  # fmt: skip
 
@@ -73,24 +77,18 @@ class Cpu:
         return RowStatistics(**found)
 
     def row_gradient(self, q: Array, target: Target | None, link: Link, coefficients: RowCoefficients) -> Array:
-        from xent.kernels.cpu import rows as compiled
-        from xent.kernels.cpu.threads import run
-
         z = _Rows(q)
-        t = _Target(target, z)
         a, b, h = (z.vector(c) for c in (coefficients.a, coefficients.b, coefficients.h))
         use = (target is not None) | 2 * (coefficients.h is not None)
-        gradient = np.empty((z.count, z.classes), z.array.dtype)
-        address, stride = gradient.ctypes.data, gradient.strides[0]
+        return _gradient(z, _Target(target, z), a, b, h, use, np.empty(0, z.compute))
 
-        def work(begin: int, end: int) -> None:
-            compiled.gradient(
-                z.address, z.stride, z.like, z.mode, z.classes, begin, end,
-                t.index, t.address, t.stride, t.on, t.off, a, b, h, use, address, stride,
-            )  # fmt: skip
+    def row_fused(self, q: Array, target: Target, link: Link, c: Array) -> tuple[Array, Array]:
+        from xent.kernels.cpu.rows import FUSED, TARGET
 
-        run(z.count, z.count * z.classes, work)
-        return z.back(gradient.reshape((*z.batch, z.classes)), like_q=True)
+        z = _Rows(q)
+        losses, nothing = np.empty(z.count, z.compute), np.empty(0, z.compute)
+        gradient = _gradient(z, _Target(target, z), nothing, z.vector(c), nothing, TARGET | FUSED, losses)
+        return z.back(losses.reshape(z.batch)), gradient
 
     def element_statistics(self, q: Array, link: Link) -> tuple[Array, Array]:
         raise AssertionError("refused in refuses()")
@@ -99,21 +97,39 @@ class Cpu:
         raise AssertionError("refused in refuses()")
 
 
+def _gradient(z: _Rows, t: _Target, a: Any, b: Any, h: Any, use: int, losses: Any) -> Array:
+    """The rows' gradient; and their losses, where ``use`` asks for them."""
+    from xent.kernels.cpu.rows import gradient as compiled
+    from xent.kernels.cpu.threads import run
+
+    out = np.empty((z.count, z.classes), z.array.dtype)
+    address, stride = out.ctypes.data, out.strides[0]
+    past = out.nbytes >= PAST_CACHE
+
+    def work(begin: int, end: int) -> None:
+        compiled(
+            z.address, z.stride, z.like, z.classes, begin, end, t.index, t.address, t.stride, t.on, t.off,
+            a, b, h, use, address, stride, past, losses,
+        )  # fmt: skip
+
+    run(z.count, z.count * z.classes, work)
+    return z.back(out.reshape((*z.batch, z.classes)), like_q=True)
+
+
 class _Rows:
     """Scores (…, K) as rows at addresses. The array is kept alive; it is copied only if its rows have no one stride."""
 
     def __init__(self, q: Array) -> None:
-        from xent.kernels.cpu.half import BFLOAT16, FLOAT16
-
         name = dtype_name(q)
         self.torch = library(q) == "torch"
         self.dtype = q.dtype
         self.xp = namespace(q)
-        self.mode = {"bfloat16": BFLOAT16, "float16": FLOAT16}.get(name, 0)
+        half = _HALF.get(name)
+        self.half = half is not None
         self.compute = np.dtype(np.float64 if name == "float64" else np.float32)
         values = _as_numpy(q)
-        if self.mode:
-            values = values.view(np.uint16)
+        if half is not None:
+            values = values.view(half)
         self.batch, self.classes = values.shape[:-1], values.shape[-1]
         self.array = values.reshape((-1, self.classes)) if values.size else values.reshape((0, self.classes))
         self.count = self.array.shape[0]
@@ -129,11 +145,11 @@ class _Rows:
 
     def back(self, values: Any, *, like_q: bool = False) -> Array:
         """NumPy's result as an array of Q's framework."""
-        if like_q and self.mode and not self.torch:
+        if like_q and self.half and not self.torch:
             return values.view(np.float16)
         if not self.torch:
             return values
-        if like_q and self.mode:
+        if like_q and self.half:
             return self.xp.from_numpy(values.view(np.int16)).view(self.dtype)
         return self.xp.from_numpy(values)
 
