@@ -11,6 +11,7 @@ import numpy as np
 
 from xent.core.arrays import FLOATING, Array, dtype_name, library, namespace
 from xent.kernels.coefficients import target_probs
+from xent.kernels.cpu.layout import Layout, compact_strides, gathered, layout_of, side_by_side
 from xent.kernels.protocol import (
     HardTarget,
     Link,
@@ -23,6 +24,8 @@ from xent.kernels.protocol import (
 
 #: A gradient of so many bytes is stored past the cache, which it would not stay in.
 PAST_CACHE = 16 * 2**20
+#: Up to so many classes a vector holds one class of many rows.
+ACROSS = 64
 #: What stands for 16-bit numbers in compiled code.
 _HALF = {"bfloat16": np.uint16, "float16": np.int16}
 _NAMES = {"loss": 0, "lse": 1, "entropy": 2, "score_sum": 3}
@@ -42,33 +45,29 @@ class Cpu:
             return "it takes rows of scores (Labels or Distribution with Logits)"
         if "divergence" in task.want:
             return "it does not compute divergences"
-        if not task.contiguous:
-            return "the classes do not lie side by side in memory"
         if task.dtype not in FLOATING:
             return f"it takes floats, not {task.dtype}"
         return None
 
     def row_statistics(self, q: Array, target: Target | None, link: Link, want: frozenset[Statistic]) -> RowStatistics:
-        from xent.kernels.cpu import rows as compiled
+        from xent.kernels.cpu import columns, rows
         from xent.kernels.cpu.threads import run
 
         z = _Rows(q)
         t = _Target(target, z)
         bits = (
-            compiled.LOSS * ("loss" in want)
-            | compiled.LSE * ("lse" in want)
-            | compiled.ENTROPY * ("entropy" in want)
-            | compiled.ARGMAX * ("argmax" in want)
-            | compiled.SCORE_SUM * ("score_sum" in want)
+            rows.LOSS * ("loss" in want)
+            | rows.LSE * ("lse" in want)
+            | rows.ENTROPY * ("entropy" in want)
+            | rows.ARGMAX * ("argmax" in want)
+            | rows.SCORE_SUM * ("score_sum" in want)
         )
         out = np.empty((4, z.count), z.compute)
         first = np.empty(z.count if "argmax" in want else 0, np.int64)
+        compiled = columns.statistics if z.across else rows.statistics
 
         def work(begin: int, end: int) -> None:
-            compiled.statistics(
-                z.address, z.stride, z.like, z.classes, begin, end, bits,
-                t.index, t.address, t.stride, t.on, t.off, out, first,
-            )  # fmt: skip
+            compiled(z.layout, z.like, z.classes, begin, end, bits, t.index, t.layout, t.on, t.off, out, first)
 
         run(z.count, z.count * z.classes, work)
         found = {name: z.back(out[place].reshape(z.batch)) for name, place in _NAMES.items() if name in want}
@@ -78,16 +77,14 @@ class Cpu:
 
     def row_gradient(self, q: Array, target: Target | None, link: Link, coefficients: RowCoefficients) -> Array:
         z = _Rows(q)
-        a, b, h = (z.vector(c) for c in (coefficients.a, coefficients.b, coefficients.h))
-        use = (target is not None) | 2 * (coefficients.h is not None)
-        return _gradient(z, _Target(target, z), a, b, h, use, np.empty(0, z.compute))
+        a, b = z.vector(coefficients.a), z.vector(coefficients.b)
+        h = None if coefficients.h is None else z.vector(coefficients.h)
+        return _gradient(z, _Target(target, z), a, b, h, None)
 
     def row_fused(self, q: Array, target: Target, link: Link, c: Array) -> tuple[Array, Array]:
-        from xent.kernels.cpu.rows import FUSED, TARGET
-
         z = _Rows(q)
-        losses, nothing = np.empty(z.count, z.compute), np.empty(0, z.compute)
-        gradient = _gradient(z, _Target(target, z), nothing, z.vector(c), nothing, TARGET | FUSED, losses)
+        losses, c_ = np.empty(z.count, z.compute), z.vector(c)
+        gradient = _gradient(z, _Target(target, z), c_, c_, None, losses)
         return z.back(losses.reshape(z.batch)), gradient
 
     def element_statistics(self, q: Array, link: Link) -> tuple[Array, Array]:
@@ -97,27 +94,34 @@ class Cpu:
         raise AssertionError("refused in refuses()")
 
 
-def _gradient(z: _Rows, t: _Target, a: Any, b: Any, h: Any, use: int, losses: Any) -> Array:
-    """The rows' gradient; and their losses, where ``use`` asks for them."""
-    from xent.kernels.cpu.rows import gradient as compiled
+def _gradient(z: _Rows, t: _Target, a: Any, b: Any, h: Any, losses: Any) -> Array:
+    """The rows' gradient; and their losses, where there is an array for them: a is then b times the target's mass."""
+    from xent.kernels.cpu import columns, rows
     from xent.kernels.cpu.threads import run
 
-    out = np.empty((z.count, z.classes), z.array.dtype)
-    address, stride = out.ctypes.data, out.strides[0]
+    strides = compact_strides(z.array, z.array.itemsize)
+    flat = np.empty(z.array.size, z.array.dtype)
+    out: Any = np.ndarray(z.array.shape, z.array.dtype, flat, 0, strides)
+    target = layout_of(out)
+    assert target is not None, "a compact array of an order that layout_of took"
     past = out.nbytes >= PAST_CACHE
 
-    def work(begin: int, end: int) -> None:
-        compiled(
-            z.address, z.stride, z.like, z.classes, begin, end, t.index, t.address, t.stride, t.on, t.off,
-            a, b, h, use, address, stride, past, losses,
-        )  # fmt: skip
+    def along(begin: int, end: int) -> None:
+        rows.gradient(
+            z.layout, z.like, z.classes, begin, end, t.index, t.layout, t.on, t.off, a, b, h, target, past, losses
+        )
 
-    run(z.count, z.count * z.classes, work)
-    return z.back(out.reshape((*z.batch, z.classes)), like_q=True)
+    def across(begin: int, end: int) -> None:
+        columns.gradient(
+            z.layout, z.like, z.classes, begin, end, t.index, t.layout, t.on, t.off, a, b, h, target, losses
+        )
+
+    run(z.count, z.count * z.classes, across if z.across else along)
+    return z.back(out, like_q=True)
 
 
 class _Rows:
-    """Scores (…, K) as rows at addresses. The array is kept alive; it is copied only if its rows have no one stride."""
+    """Scores (…, K) as compiled loops take them; a copy only where their layout is one that no loop walks."""
 
     def __init__(self, q: Array) -> None:
         name = dtype_name(q)
@@ -131,10 +135,11 @@ class _Rows:
         if half is not None:
             values = values.view(half)
         self.batch, self.classes = values.shape[:-1], values.shape[-1]
-        self.array = values.reshape((-1, self.classes)) if values.size else values.reshape((0, self.classes))
-        self.count = self.array.shape[0]
-        self.address, self.stride = self.array.ctypes.data, self.array.strides[0]
+        self.array, self.layout = gathered(values)
+        self.count = values.size // self.classes if self.classes else 0
         self.like = np.empty(0, self.array.dtype)
+        #: Whether a vector holds one class of many rows, and not many classes of one.
+        self.across = self.classes <= ACROSS or not side_by_side(self.layout, self.array.itemsize)
 
     def vector(self, c: Array | None) -> Any:
         """A coefficient of each row, in the type of the arithmetic."""
@@ -155,19 +160,23 @@ class _Rows:
 
 
 class _Target:
-    """A target as what the compiled loops take: an index of each row, or an address of probabilities."""
+    """A target as what the compiled loops take: an index of each row, or where its probabilities lie."""
 
     def __init__(self, target: Target | None, z: _Rows) -> None:
-        self.index, self.address, self.stride = np.zeros(0, np.int64), 0, 0
+        self.index: Any = None
+        self.layout: Layout | None = None
         self.on, self.off = (1.0, 0.0) if target is None else (target.on, target.off)
         if isinstance(target, HardTarget):
             self.index = np.ascontiguousarray(_as_numpy(target.index), np.int64).reshape(-1)
         elif target is not None:
             # target_probs has applied on and off; the array is kept alive here while its address is used.
-            values = np.broadcast_to(_as_numpy(target_probs(target)), (*z.batch, z.classes))
-            self.probs = np.ascontiguousarray(values, z.compute).reshape((-1, z.classes))
-            self.address, self.stride = self.probs.ctypes.data, self.probs.strides[0]
+            probs = np.asarray(_as_numpy(target_probs(target)), z.compute)
             self.on, self.off = 1.0, 0.0
+            self.probs, layout = gathered(np.broadcast_to(probs, (*z.batch, z.classes)))
+            alike = z.across and layout.plane == z.layout.plane
+            if not side_by_side(layout, self.probs.itemsize) and not alike:
+                self.probs, layout = gathered(np.ascontiguousarray(self.probs))
+            self.layout = layout
 
 
 def _as_numpy(x: Array) -> Any:

@@ -54,6 +54,18 @@ def number_at(typing: Any, address: Any, like: Any, position: Any) -> Any:
 
 
 @intrinsic
+def put_number(typing: Any, x: Any, address: Any, like: Any, position: Any) -> Any:
+    """Store one number of a row."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        one = Lanes(builder, like.dtype, 1)
+        one.store(one.splat(args[0]), one.pointer(args[1], args[3]))
+        return context.get_dummy_value()
+
+    return types.void(compute_type(like.dtype), types.int64, like, types.int64), generate
+
+
+@intrinsic
 def peak_of(typing: Any, z: Any, like: Any, size: Any) -> Any:
     """max z; NaN where z holds one."""
 

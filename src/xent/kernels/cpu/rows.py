@@ -25,8 +25,13 @@ from xent.kernels.cpu.writes import write_mixed, write_scaled
 
 #: What a row is asked for, as bits.
 LOSS, LSE, ENTROPY, ARGMAX, SCORE_SUM = 1, 2, 4, 8, 16
-#: What a gradient is made of, as bits: a target; an entropy; a = b·Σt, found on the way, and the loss told.
-TARGET, SLOPE, FUSED = 1, 2, 4
+
+
+@jit
+def row_address(layout, row):  # type: ignore[no-untyped-def]
+    """Of class 0 of a row; see ``xent.kernels.cpu.layout``."""
+    start, _, step, plane, leap = layout
+    return start + (row // plane) * leap + (row % plane) * step
 
 
 @jit
@@ -135,20 +140,23 @@ def _total(z, like, size):  # type: ignore[no-untyped-def]
 
 
 @jit
-def statistics(zs, stride, like, size, begin, end, want, index, ps, p_stride, on, off, out, first):  # type: ignore[no-untyped-def]
-    """Rows begin … end: out[0] ℓ, out[1] lse, out[2] entropy, out[3] Σz, one number a row; first the argmax."""
+def statistics(layout, like, size, begin, end, want, index, truths, on, off, out, first):  # type: ignore[no-untyped-def]
+    """Rows begin … end: out[0] ℓ, out[1] lse, out[2] entropy, out[3] Σz, one number a row; first the argmax.
+
+    ``truths`` is the layout of probabilities of the type of the arithmetic, or None.
+    """
     kind = out.dtype.type
     unit = _unit(out)
     for row in range(begin, end):
-        z = zs + row * stride
+        z = row_address(layout, row)
         peak = peak_of(z, like, size)
-        rest = _rest_of(z, like, size, peak, z + stride if row + 1 < end else z)
+        rest = _rest_of(z, like, size, peak, row_address(layout, min(row + 1, end - 1)))
         excess = math.log1p(rest)
         if want & LOSS:
-            if ps != 0:
-                dot, mass = _soft_sums(z, like, size, peak, ps + row * p_stride, out, kind(on), kind(off))
+            if truths is not None:
+                dot, mass = _soft_sums(z, like, size, peak, row_address(truths, row), out, kind(on), kind(off))
                 out[0, row] = dot + mass * excess
-            else:
+            elif index is not None:
                 out[0, row] = _hard_loss(z, like, size, peak, excess, index[row], on, off)
         if want & LSE:
             out[1, row] = float(peak) + excess
@@ -167,50 +175,52 @@ def _unit(like):  # type: ignore[no-untyped-def]
 
 
 @jit
-def gradient(  # type: ignore[no-untyped-def]
-    zs, stride, like, size, begin, end, index, ps, p_stride, on, off, a, b, h, use, gs, g_stride, past, losses
-):
-    """a·q − b·t + h·q·(−log q − H) of rows begin … end, to gs; ``use`` says what there is of it.
+def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, target, past, losses):  # type: ignore[no-untyped-def]
+    """a·q − b·t + h·q·(−log q − H) of rows begin … end, to where the layout ``target`` says.
 
-    FUSED: b is the weight of the row's loss, a = b·Σt, and losses[row] is told; 0 in a row of weight 0, which is not
-    read.
+    The target is ``index`` or the layout ``truths``; the other is None, or both. ``h`` may be None. Where ``losses`` is
+    not, b is the weight of a row's loss, a = b·Σt is found on the way, and the loss is told: 0 in a row of weight 0,
+    which is not read. ``past`` sends the gradient past the cache.
     """
     kind = b.dtype.type
     zero = kind(0)
     unit = kind(_unit(b))
     # Room for whole vectors, from the start of a cache line on.
     room = np.zeros(size + 3 * LANES, b.dtype)
-    skip = (-room.ctypes.data % 64) // room.itemsize
-    powers = room[skip:]
+    powers = room[(-room.ctypes.data % 64) // room.itemsize :]
     e = powers.ctypes.data
-    hard = (use & TARGET) != 0 and ps == 0
-    one_hot = np.zeros(size if hard and use & SLOPE else 0, b.dtype)
     on_, off_ = kind(on), kind(off)
+    a_ = h_ = zero
     for row in range(begin, end):
-        g = gs + row * g_stride
+        g = row_address(target, row)
         b_ = b[row]
-        a_ = zero if use & FUSED else a[row]
-        h_ = h[row] if use & SLOPE else zero
-        if a_ == zero and b_ == zero and h_ == zero:
+        if losses is None:
+            a_ = a[row]
+        if h is not None:
+            h_ = h[row]
+        if b_ == zero and (losses is not None or a_ == zero) and h_ == zero:
             write_scaled(e, size, g, like, zero, zero, zero, -1, zero, past)
-            if use & FUSED:
+            if losses is not None:
                 losses[row] = zero
             continue
-        z = zs + row * stride
+        z = row_address(layout, row)
         peak = peak_of(z, like, size)
-        rest = _kept_rest_of(z, like, size, peak, e, powers, unit, z + stride if row + 1 < end else z)
+        rest = _kept_rest_of(z, like, size, peak, e, powers, unit, row_address(layout, min(row + 1, end - 1)))
         excess = math.log1p(rest)
-        p = ps + row * p_stride
-        if use & FUSED:
-            if hard:
-                mass = on + off * size
-                losses[row] = _hard_loss(z, like, size, peak, excess, index[row], on, off)
-            else:
-                dot, mass = _soft_sums(z, like, size, peak, p, b, on_, off_)
+        if losses is not None:
+            mass = on + off * size
+            if truths is not None:
+                dot, mass = _soft_sums(z, like, size, peak, row_address(truths, row), b, on_, off_)
                 losses[row] = dot + mass * excess
+            elif index is not None:
+                losses[row] = _hard_loss(z, like, size, peak, excess, index[row], on, off)
             a_ = kind(b_ * mass)
-        k = index[row] if hard else -1
-        if rest != rest or (hard and (k < 0 or k >= size)):
+        k = -1
+        if index is not None:
+            k = index[row]
+            if k < 0 or k >= size:
+                rest = np.nan
+        if rest != rest:
             write_scaled(e, size, g, like, zero, zero, kind(np.nan), -1, zero, past)
             continue
         scale, r = kind(1.0 / (1.0 + rest)), kind(rest)
@@ -218,23 +228,25 @@ def gradient(  # type: ignore[no-untyped-def]
         first, second = kind(a_ * scale) * unit, kind(1)
         if abs(first) < 1e-36:
             first, second = unit, kind(a_ * scale)
-        if h_ == zero and ps == 0:
-            at_k = zero
-            if hard:
-                bt = b_ * (on_ + off_)
-                if number_at(z, like, k) == peak:
-                    at_k = ((a_ - bt) - bt * r) * scale
-                else:
-                    at_k = powers[k] * first * second - bt
-            write_scaled(e, size, g, like, first, second, b_ * off_ if hard else zero, k, at_k, past)
+        if truths is not None or h is not None:
+            entropy = excess if h is None else _entropy(z, like, size, peak, rest, unit)
+            mixture = (first, second, a_, b_, on_, off_, r, scale, h_, unit * scale, kind(excess - entropy))
+            if truths is not None:
+                write_mixed(e, z, like, row_address(truths, row), size, g, peak, mixture)
+            else:
+                one_hot = np.zeros(size, b.dtype)
+                if k >= 0:
+                    one_hot[k] = 1
+                write_mixed(e, z, like, one_hot.ctypes.data, size, g, peak, mixture)
             continue
-        if hard:
-            one_hot[k] = 1
-            p = one_hot.ctypes.data
-        entropy = _entropy(z, like, size, peak, rest, unit) if h_ != zero else excess
-        mixture = (first, second, a_, b_, on_, off_, r, scale, h_, unit * scale, kind(excess - entropy))
-        write_mixed(e, z, like, p, size, g, peak, mixture)
-        if hard:
-            one_hot[k] = 0
+        at_k = shift = zero
+        if index is not None:
+            bt = b_ * (on_ + off_)
+            shift = b_ * off_
+            if number_at(z, like, k) == peak:
+                at_k = ((a_ - bt) - bt * r) * scale
+            else:
+                at_k = powers[k] * first * second - bt
+        write_scaled(e, size, g, like, first, second, shift, k, at_k, past)
     if past:
         settle()
