@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 
 from xent.backends.torch import backend
+from xent.backends.torch.label_sum import label_sum
 from xent.core import algebra
 from xent.core.arrays import Array, dtype_name, pick, to_compute
 from xent.kernels.protocol import HardTarget, SoftTarget, Target, Task
@@ -75,6 +76,10 @@ def cross_entropy(
     0.4076
     """
     how = reduction_of(size_average, reduce, reduction)
+    if how != "none" and 0.0 <= label_smoothing <= 1.0:
+        found = label_sum(input, target, weight, ignore_index, label_smoothing, how == "mean", result_type(input))
+        if found is not None:
+            return found
     arguments = (input, target, weight, None, ignore_index, None, how, label_smoothing)
     if not is_floating(input) or input.dim() == 0 or label_smoothing > 1.0:
         refuse(_cross_entropy, *arguments)

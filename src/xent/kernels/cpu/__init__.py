@@ -11,7 +11,9 @@ import numpy as np
 
 from xent.core.arrays import FLOATING, Array, dtype_name, library, namespace
 from xent.kernels.coefficients import target_probs
-from xent.kernels.cpu.layout import Layout, compact_strides, gathered, layout_of, side_by_side
+from xent.kernels.cpu.bits import ARGMAX, ENTROPY, LOSS, LSE, SCORE_SUM
+from xent.kernels.cpu.buffers import gradient_like
+from xent.kernels.cpu.layout import Layout, compact_strides, gathered, layout_of
 from xent.kernels.protocol import (
     HardTarget,
     Link,
@@ -22,10 +24,6 @@ from xent.kernels.protocol import (
     Task,
 )
 
-#: A gradient of so many bytes is stored past the cache, which it would not stay in.
-PAST_CACHE = 16 * 2**20
-#: Up to so many classes a vector holds one class of many rows.
-ACROSS = 64
 #: What stands for 16-bit numbers in compiled code.
 _HALF = {"bfloat16": np.uint16, "float16": np.int16}
 _NAMES = {"loss": 0, "lse": 1, "entropy": 2, "score_sum": 3}
@@ -50,26 +48,22 @@ class Cpu:
         return None
 
     def row_statistics(self, q: Array, target: Target | None, link: Link, want: frozenset[Statistic]) -> RowStatistics:
-        from xent.kernels.cpu import columns, rows
-        from xent.kernels.cpu.threads import run
+        from xent.kernels.cpu import launch
 
         z = _Rows(q)
         t = _Target(target, z)
         bits = (
-            rows.LOSS * ("loss" in want)
-            | rows.LSE * ("lse" in want)
-            | rows.ENTROPY * ("entropy" in want)
-            | rows.ARGMAX * ("argmax" in want)
-            | rows.SCORE_SUM * ("score_sum" in want)
+            LOSS * ("loss" in want)
+            | LSE * ("lse" in want)
+            | ENTROPY * ("entropy" in want)
+            | ARGMAX * ("argmax" in want)
+            | SCORE_SUM * ("score_sum" in want)
         )
         out = np.empty((4, z.count), z.compute)
         first = np.empty(z.count if "argmax" in want else 0, np.int64)
-        compiled = columns.statistics if z.across else rows.statistics
-
-        def work(begin: int, end: int) -> None:
-            compiled(z.layout, z.like, z.classes, begin, end, bits, t.index, t.layout, t.on, t.off, out, first)
-
-        run(z.count, z.count * z.classes, work)
+        launch.statistics(
+            z.layout, z.like, z.classes, z.count, bits, t.index, t.layout, t.on, t.off, out, first
+        )
         found = {name: z.back(out[place].reshape(z.batch)) for name, place in _NAMES.items() if name in want}
         if "argmax" in want:
             found["argmax"] = z.back(first.reshape(z.batch))
@@ -96,27 +90,15 @@ class Cpu:
 
 def _gradient(z: _Rows, t: _Target, a: Any, b: Any, h: Any, losses: Any) -> Array:
     """The rows' gradient; and their losses, where there is an array for them: a is then b times the target's mass."""
-    from xent.kernels.cpu import columns, rows
-    from xent.kernels.cpu.threads import run
+    from xent.kernels.cpu import launch
 
-    strides = compact_strides(z.array, z.array.itemsize)
-    flat = np.empty(z.array.size, z.array.dtype)
-    out: Any = np.ndarray(z.array.shape, z.array.dtype, flat, 0, strides)
-    target = layout_of(out)
+    x = z.array
+    out = gradient_like(x.shape, x.dtype, compact_strides(x.shape, x.strides, x.itemsize))
+    target = layout_of(out.ctypes.data, x.shape, out.strides, x.itemsize)
     assert target is not None, "a compact array of an order that layout_of took"
-    past = out.nbytes >= PAST_CACHE
-
-    def along(begin: int, end: int) -> None:
-        rows.gradient(
-            z.layout, z.like, z.classes, begin, end, t.index, t.layout, t.on, t.off, a, b, h, target, past, losses
-        )
-
-    def across(begin: int, end: int) -> None:
-        columns.gradient(
-            z.layout, z.like, z.classes, begin, end, t.index, t.layout, t.on, t.off, a, b, h, target, losses
-        )
-
-    run(z.count, z.count * z.classes, across if z.across else along)
+    launch.gradient(
+        z.layout, z.like, z.classes, z.count, t.index, t.layout, t.on, t.off, a, b, h, target, losses, 1.0
+    )
     return z.back(out, like_q=True)
 
 
@@ -138,8 +120,6 @@ class _Rows:
         self.array, self.layout = gathered(values)
         self.count = values.size // self.classes if self.classes else 0
         self.like = np.empty(0, self.array.dtype)
-        #: Whether a vector holds one class of many rows, and not many classes of one.
-        self.across = self.classes <= ACROSS or not side_by_side(self.layout, self.array.itemsize)
 
     def vector(self, c: Array | None) -> Any:
         """A coefficient of each row, in the type of the arithmetic."""
@@ -173,8 +153,8 @@ class _Target:
             probs = np.asarray(_as_numpy(target_probs(target)), z.compute)
             self.on, self.off = 1.0, 0.0
             self.probs, layout = gathered(np.broadcast_to(probs, (*z.batch, z.classes)))
-            alike = z.across and layout.plane == z.layout.plane
-            if not side_by_side(layout, self.probs.itemsize) and not alike:
+            strided = layout[1] != self.probs.itemsize
+            if strided and (z.layout[1] == z.array.itemsize or layout[3] != z.layout[3]):
                 self.probs, layout = gathered(np.ascontiguousarray(self.probs))
             self.layout = layout
 

@@ -10,9 +10,10 @@ import math
 
 import numpy as np
 
+from xent.kernels.cpu.bits import ARGMAX, ENTROPY, LOSS, LSE, SCORE_SUM
 from xent.kernels.cpu.lanes import LANES, exp_of_drop, jit
 from xent.kernels.cpu.passes import number_at, put_number
-from xent.kernels.cpu.rows import ARGMAX, ENTROPY, LOSS, LSE, SCORE_SUM, row_address
+from xent.kernels.cpu.rows import row_address
 
 
 @jit
@@ -283,7 +284,7 @@ def _settle(tile, size, rests, a, b, h, count):  # type: ignore[no-untyped-def]
 
 
 @jit
-def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, target, losses):  # type: ignore[no-untyped-def]
+def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, target, losses, scale):  # type: ignore[no-untyped-def]
     """a·q − b·t + h·q·(−log q − H) of rows begin … end, to where the layout ``target`` says.
 
     ``index``, ``truths``, ``h`` and ``losses`` may be None; see ``xent.kernels.cpu.rows.gradient``.
@@ -304,7 +305,8 @@ def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, ta
         count = _count(layout, row, end)
         _gather(layout, like, size, row, count, tile)
         _measure(tile, size, peaks, rests)
-        b_[:count] = b[row : row + count]
+        for i in range(count):
+            b_[i] = b[row + i] * scale
         if truths is not None:
             _gather(truths, b, size, row, count, truth)
         if losses is not None:

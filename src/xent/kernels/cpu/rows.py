@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from xent.kernels.cpu.bits import ARGMAX, ENTROPY, LOSS, LSE, SCORE_SUM
 from xent.kernels.cpu.lanes import BLOCK, LANES, jit
 from xent.kernels.cpu.passes import (
     keep_exponentials,
@@ -23,8 +24,6 @@ from xent.kernels.cpu.passes import (
 )
 from xent.kernels.cpu.writes import write_mixed, write_scaled
 
-#: What a row is asked for, as bits.
-LOSS, LSE, ENTROPY, ARGMAX, SCORE_SUM = 1, 2, 4, 8, 16
 
 
 @jit
@@ -175,12 +174,12 @@ def _unit(like):  # type: ignore[no-untyped-def]
 
 
 @jit
-def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, target, past, losses):  # type: ignore[no-untyped-def]
+def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, target, past, losses, scale):  # type: ignore[no-untyped-def]
     """a·q − b·t + h·q·(−log q − H) of rows begin … end, to where the layout ``target`` says.
 
     The target is ``index`` or the layout ``truths``; the other is None, or both. ``h`` may be None. Where ``losses`` is
     not, b is the weight of a row's loss, a = b·Σt is found on the way, and the loss is told: 0 in a row of weight 0,
-    which is not read. ``past`` sends the gradient past the cache.
+    which is not read. ``scale`` is a factor of b. ``past`` sends the gradient past the cache.
     """
     kind = b.dtype.type
     zero = kind(0)
@@ -193,7 +192,7 @@ def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, ta
     a_ = h_ = zero
     for row in range(begin, end):
         g = row_address(target, row)
-        b_ = b[row]
+        b_ = kind(b[row] * scale)
         if losses is None:
             a_ = a[row]
         if h is not None:
@@ -223,14 +222,14 @@ def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, ta
         if rest != rest:
             write_scaled(e, size, g, like, zero, zero, kind(np.nan), -1, zero, past)
             continue
-        scale, r = kind(1.0 / (1.0 + rest)), kind(rest)
+        share, r = kind(1.0 / (1.0 + rest)), kind(rest)
         # One factor, or two where the first would be subnormal.
-        first, second = kind(a_ * scale) * unit, kind(1)
+        first, second = kind(a_ * share) * unit, kind(1)
         if abs(first) < 1e-36:
-            first, second = unit, kind(a_ * scale)
+            first, second = unit, kind(a_ * share)
         if truths is not None or h is not None:
             entropy = excess if h is None else _entropy(z, like, size, peak, rest, unit)
-            mixture = (first, second, a_, b_, on_, off_, r, scale, h_, unit * scale, kind(excess - entropy))
+            mixture = (first, second, a_, b_, on_, off_, r, share, h_, unit * share, kind(excess - entropy))
             if truths is not None:
                 write_mixed(e, z, like, row_address(truths, row), size, g, peak, mixture)
             else:
@@ -244,7 +243,7 @@ def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, ta
             bt = b_ * (on_ + off_)
             shift = b_ * off_
             if number_at(z, like, k) == peak:
-                at_k = ((a_ - bt) - bt * r) * scale
+                at_k = ((a_ - bt) - bt * r) * share
             else:
                 at_k = powers[k] * first * second - bt
         write_scaled(e, size, g, like, first, second, shift, k, at_k, past)
