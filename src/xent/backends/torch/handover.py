@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import torch
 
 from xent.backends.torch.lean import plain
+from xent.backends.torch.spent import spent_error
 from xent.core.arrays import Array
 
 _HALF = (torch.float16, torch.bfloat16)
@@ -22,6 +23,9 @@ class Job(Protocol):
 
     #: The tensors among it: whoever writes to one before it is needed again is told so.
     tensors: tuple[Array | None, ...]
+
+    #: Whether the gradient is made where the scores were.
+    overwrites: bool
 
     def forward(self, z: Array) -> tuple[Array, Array]:
         """The loss, and its gradient by z in memory that nobody else holds."""
@@ -56,10 +60,13 @@ class _Reduced(torch.autograd.Function):
         job: Job = ctx.job
         # Taken out of the graph: nobody else holds it, so it may be written to, and may become z.grad as it is.
         found = vars(ctx).pop("gradient", None)
-        if torch.is_grad_enabled() or not plain(g):
+        again = torch.is_grad_enabled() or not plain(g)
+        if job.overwrites and (found is None or again):
+            raise spent_error()
+        if again:
             return job.differentiable(ctx.saved_tensors[0], g), None
         above = g.item()
-        if found is None or (above != 1.0 and found.dtype in _HALF):
+        if found is None or (above != 1.0 and found.dtype in _HALF and not job.overwrites):
             # A second backward; or a gradient that was rounded to half precision before it was scaled.
             return job.gradient(ctx.saved_tensors[0], above), None
         if above != 1.0:

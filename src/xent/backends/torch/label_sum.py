@@ -13,6 +13,7 @@ import torch
 from xent.backends.torch.handover import reduced_loss
 from xent.backends.torch.lean import plain
 from xent.backends.torch.row_gradient import Spec, row_gradient
+from xent.backends.torch.spent import require_spendable, spend
 from xent.core.arrays import Array
 from xent.kernels.cpu import cpu
 from xent.kernels.cpu.bits import LOSS
@@ -39,12 +40,20 @@ def _loops() -> tuple[Any, Any]:
 
 
 def label_sum(
-    z: Array, y: Array, weight: Array | None, ignore_index: int, epsilon: float, mean: bool, dtype: torch.dtype
+    z: Array,
+    y: Array,
+    weight: Array | None,
+    ignore_index: int,
+    epsilon: float,
+    mean: bool,
+    dtype: torch.dtype,
+    inplace: bool = False,
 ) -> Array | None:
     """Σ w[y]·ℓ, over Σ w[y] for a mean, in a dtype; differentiable in z.
 
     z is (N, C) or (N, C, d1, …), y (N) or (N, d1, …). None where the call is another's: a tensor that is not plain, a
     derivative by the weight, "mean" over nothing, and every call that PyTorch refuses, which is found out here.
+    ``inplace`` makes the gradient where the scores are; see ``xent.backends.torch.spent``.
     """
     kinds, shape = _KINDS.get(z.dtype), z.shape
     if kinds is None or len(shape) < 2 or y.dtype is not torch.int64 or y.shape != shape[:1] + shape[2:]:
@@ -67,21 +76,28 @@ def label_sum(
     if not divisor > 0:
         return None
     on, off = (1.0 - epsilon, epsilon / classes) if epsilon else (1.0, 0.0)
-    job = _LabelSum(y, index, w, divisor, on, off, dtype, like)
-    if z.requires_grad and torch.is_grad_enabled():
+    job = _LabelSum(y, index, w, divisor, on, off, dtype, like, inplace)
+    if not (z.requires_grad and torch.is_grad_enabled()):
+        return job.value(z)
+    if not inplace:
         return reduced_loss(z, job)
-    return job.value(z)
+    require_spendable(z)
+    loss = reduced_loss(z, job)
+    spend(z)
+    return loss
 
 
 class _LabelSum:
     """See ``xent.backends.torch.handover.Job``."""
 
-    __slots__ = ("divisor", "dtype", "index", "like", "off", "on", "tensors", "w")
+    __slots__ = ("divisor", "dtype", "index", "labels", "like", "off", "on", "overwrites", "tensors", "w")
 
     def __init__(
-        self, y: Array, index: Any, w: Any, divisor: float, on: float, off: float, dtype: torch.dtype, like: Any
-    ) -> None:
-        self.tensors = (y,)
+        self, y: Array, index: Any, w: Any, divisor: float, on: float, off: float, dtype: torch.dtype, like: Any,
+        overwrites: bool,
+    ) -> None:  # fmt: skip
+        self.tensors: tuple[Array | None, ...] = (y,)
+        self.labels, self.overwrites = y, overwrites
         self.index, self.w, self.divisor, self.on, self.off = index, w, divisor, on, off
         self.dtype, self.like = dtype, like
 
@@ -105,11 +121,11 @@ class _LabelSum:
 
     def differentiable(self, z: Array, above: Array) -> Array:
         q = z.movedim(1, -1)
-        b = torch.from_numpy(self.w).reshape(self.tensors[0].shape) / self.divisor
+        b = torch.from_numpy(self.w).reshape(self.labels.shape) / self.divisor
         b = b * above.to(b.dtype)
         spec = Spec(cpu, "logits", ("loss",), self.on, self.off)
         mass = self.on + self.off * q.shape[-1]
-        found = row_gradient(q, self.tensors[0], None, None, RowCoefficients(b * mass, b), spec)
+        found = row_gradient(q, self.labels, None, None, RowCoefficients(b * mass, b), spec)
         return found.movedim(-1, 1)
 
     def _reduced(self, losses: Any) -> Array:
@@ -118,7 +134,9 @@ class _LabelSum:
     def _gradient(self, z: Array, above: float, losses: Any) -> Array:
         count, size, classes = self.index.size, self.like.itemsize, z.shape[1]
         layout, q = self._layout(z)
-        if q is None:
+        if self.overwrites:
+            out, target = z.detach(), layout
+        elif q is None:
             small = count * classes * size < POOLED
             out = torch.empty(z.shape, dtype=z.dtype) if small else _new(z.shape, None, z.dtype, self.like.dtype)
             target = (out.data_ptr(), size, classes * size, count, 0)

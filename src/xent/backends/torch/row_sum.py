@@ -29,6 +29,8 @@ def _tensors(target: Target) -> tuple[Array | None, ...]:
 class _RowSum:
     """See ``xent.backends.torch.handover.Job``."""
 
+    overwrites = False
+
     def __init__(self, kernel: Kernel, target: Target, link: Link, c: Array) -> None:
         self.tensors = (c, *_tensors(target))
         self.kernel, self.target, self.link, self.c = kernel, target, link, c

@@ -61,9 +61,7 @@ class Cpu:
         )
         out = np.empty((4, z.count), z.compute)
         first = np.empty(z.count if "argmax" in want else 0, np.int64)
-        launch.statistics(
-            z.layout, z.like, z.classes, z.count, bits, t.index, t.layout, t.on, t.off, out, first
-        )
+        launch.statistics(z.layout, z.like, z.classes, z.count, bits, t.index, t.layout, t.on, t.off, out, first)
         found = {name: z.back(out[place].reshape(z.batch)) for name, place in _NAMES.items() if name in want}
         if "argmax" in want:
             found["argmax"] = z.back(first.reshape(z.batch))
@@ -96,9 +94,7 @@ def _gradient(z: _Rows, t: _Target, a: Any, b: Any, h: Any, losses: Any) -> Arra
     out = gradient_like(x.shape, x.dtype, compact_strides(x.shape, x.strides, x.itemsize))
     target = layout_of(out.ctypes.data, x.shape, out.strides, x.itemsize)
     assert target is not None, "a compact array of an order that layout_of took"
-    launch.gradient(
-        z.layout, z.like, z.classes, z.count, t.index, t.layout, t.on, t.off, a, b, h, target, losses, 1.0
-    )
+    launch.gradient(z.layout, z.like, z.classes, z.count, t.index, t.layout, t.on, t.off, a, b, h, target, losses, 1.0)
     return z.back(out, like_q=True)
 
 

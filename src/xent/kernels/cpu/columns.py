@@ -1,7 +1,8 @@
 """Softmax rows, 64 at a time: a vector holds one class of 64 rows.
 
 For few classes, of which a row would not fill a vector, and for classes that do not lie side by side: 64 rows are
-gathered as a tile (class, row), and their gradient is spread again. The formulas are those of ``xent.kernels.composed``.
+gathered as a tile (class, row), and their gradient is spread again. The formulas are those of
+``xent.kernels.composed``.
 """
 
 from __future__ import annotations

@@ -49,4 +49,3 @@ def weighted_sum(losses, weights):  # type: ignore[no-untyped-def]
     for i in range(parts * LANES, losses.size):
         total += 0.0 if weights[i] == 0 else np.float64(losses[i]) * weights[i]
     return total
-

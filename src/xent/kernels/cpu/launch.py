@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from xent.kernels.cpu import columns, rows
 from xent.kernels.cpu.layout import Layout
 from xent.kernels.cpu.threads import SERIAL, run

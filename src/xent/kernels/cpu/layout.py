@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-
-#: (address, stride, step, plane, leap): row r has class k at address + (r // plane)·leap + (r mod plane)·step + k·stride,
-#: all but ``plane`` in bytes. A plain tuple, which compiled code takes in less time than a class.
+#: (address, stride, step, plane, leap): row r has class k at
+#: address + (r // plane)·leap + (r mod plane)·step + k·stride, all but ``plane`` in bytes.
+#: A plain tuple, which compiled code takes in less time than a class.
 Layout: TypeAlias = tuple[int, int, int, int, int]
 
 

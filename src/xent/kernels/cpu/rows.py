@@ -25,7 +25,6 @@ from xent.kernels.cpu.passes import (
 from xent.kernels.cpu.writes import write_mixed, write_scaled
 
 
-
 @jit
 def row_address(layout, row):  # type: ignore[no-untyped-def]
     """Of class 0 of a row; see ``xent.kernels.cpu.layout``."""
@@ -242,10 +241,8 @@ def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, ta
         if index is not None:
             bt = b_ * (on_ + off_)
             shift = b_ * off_
-            if number_at(z, like, k) == peak:
-                at_k = ((a_ - bt) - bt * r) * share
-            else:
-                at_k = powers[k] * first * second - bt
+            at_peak = number_at(z, like, k) == peak
+            at_k = ((a_ - bt) - bt * r) * share if at_peak else powers[k] * first * second - bt
         write_scaled(e, size, g, like, first, second, shift, k, at_k, past)
     if past:
         settle()

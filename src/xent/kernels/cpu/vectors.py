@@ -21,7 +21,12 @@ LINE = 64  # bytes of a cache line, and the alignment of a store that goes past 
 
 #: The type that stands for 16-bit numbers in compiled code.
 BFLOAT16, FLOAT16 = types.uint16, types.int16
-_CELLS = {types.float32: ir.FloatType(), types.float64: ir.DoubleType(), BFLOAT16: ir.IntType(16), FLOAT16: ir.IntType(16)}
+_CELLS = {
+    types.float32: ir.FloatType(),
+    types.float64: ir.DoubleType(),
+    BFLOAT16: ir.IntType(16),
+    FLOAT16: ir.IntType(16),
+}
 _HALF = (BFLOAT16, FLOAT16)
 
 
@@ -65,7 +70,9 @@ class Lanes:
     def pointer(self, address: Any, position: Any) -> Any:
         """To the ``width`` numbers from a position on."""
         start = self.builder.inttoptr(address, self.cell.as_pointer())
-        return self.builder.bitcast(self.builder.gep(start, [position]), ir.VectorType(self.cell, self.width).as_pointer())
+        return self.builder.bitcast(
+            self.builder.gep(start, [position]), ir.VectorType(self.cell, self.width).as_pointer()
+        )
 
     def load(self, pointer: Any) -> Any:
         return self.widened(self.builder.load(pointer, align=self.bytes))

@@ -23,7 +23,17 @@ def _long(value: int) -> Any:
 
 @intrinsic
 def write_scaled(
-    typing: Any, e: Any, size: Any, out: Any, like: Any, first: Any, second: Any, shift: Any, k: Any, at_k: Any, past: Any
+    typing: Any,
+    e: Any,
+    size: Any,
+    out: Any,
+    like: Any,
+    first: Any,
+    second: Any,
+    shift: Any,
+    k: Any,
+    at_k: Any,
+    past: Any,
 ) -> Any:
     """out = (e·first)·second − shift, and ``at_k`` in place k (none where k < 0).
 
@@ -75,9 +85,7 @@ def write_scaled(
 
 
 @intrinsic
-def write_mixed(
-    typing: Any, e: Any, z: Any, like: Any, p: Any, size: Any, out: Any, peak: Any, mixture: Any
-) -> Any:
+def write_mixed(typing: Any, e: Any, z: Any, like: Any, p: Any, size: Any, out: Any, peak: Any, mixture: Any) -> Any:
     """out = a·q − b·t + h·q·(−log q − H) with t = on·p + off; p is a row of the type of the arithmetic.
 
     ``mixture`` is (first, second, a, b, on, off, r, scale, h, unit·scale, log1p(r) − H), of which
@@ -115,5 +123,14 @@ def write_mixed(
         return context.get_dummy_value()
 
     compute = compute_type(like.dtype)
-    given = (types.int64, types.int64, like, types.int64, types.int64, types.int64, compute, types.UniTuple(compute, 11))
+    given = (
+        types.int64,
+        types.int64,
+        like,
+        types.int64,
+        types.int64,
+        types.int64,
+        compute,
+        types.UniTuple(compute, 11),
+    )
     return types.void(*given), generate
