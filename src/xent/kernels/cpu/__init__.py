@@ -1,4 +1,4 @@
-"""Fused softmax rows on the CPU, compiled by Numba: nothing of size N×K is made but the gradient.
+"""Fused kernels on the CPU, compiled by Numba: softmax rows, and elements. Nothing of size N×K is made but the gradient.
 
 Numba is imported, and the code compiled or read from its disk cache, at the first call that runs here.
 """
@@ -11,6 +11,7 @@ import numpy as np
 
 from xent.core.arrays import FLOATING, Array, dtype_name, library, namespace
 from xent.kernels.coefficients import target_probs
+from xent.kernels.cpu.memory import as_numpy
 from xent.kernels.protocol import (
     HardTarget,
     Link,
@@ -25,7 +26,7 @@ _NAMES = {"loss": 0, "lse": 1, "entropy": 2, "score_sum": 3}
 
 
 class Cpu:
-    """NumPy arrays and PyTorch tensors in memory, scores with their classes side by side."""
+    """NumPy arrays and PyTorch tensors in memory: rows of scores with their classes side by side, and all elements."""
 
     name = "cpu"
 
@@ -34,11 +35,11 @@ class Cpu:
             return f"it runs on arrays in memory, not {task.library} on {task.device}"
         if task.traced:
             return "the array is traced, by a compiler or a transform, and has no memory to read"
-        if task.family != "rows" or task.link != "logits":
-            return "it takes rows of scores (Labels or Distribution with Logits)"
+        if task.family == "rows" and task.link != "logits":
+            return "of rows it takes scores (Labels or Distribution with Logits)"
         if "divergence" in task.want:
             return "it does not compute divergences"
-        if not task.contiguous:
+        if task.family == "rows" and not task.contiguous:
             return "the classes do not lie side by side in memory"
         if task.dtype not in FLOATING:
             return f"it takes floats, not {task.dtype}"
@@ -93,10 +94,21 @@ class Cpu:
         return z.back(gradient.reshape((*z.batch, z.classes)), like_q=True)
 
     def element_statistics(self, q: Array, link: Link) -> tuple[Array, Array]:
-        raise AssertionError("refused in refuses()")
+        from xent.kernels.cpu import elements
+
+        return elements.statistics(q, link)
 
     def element_gradient(self, q: Array, link: Link, a: Array, b: Array) -> Array:
-        raise AssertionError("refused in refuses()")
+        from xent.kernels.cpu import elements
+
+        return elements.gradient(q, link, a, b)
+
+    def element_fused(
+        self, q: Array, link: Link, t: Array, weight: Array | None, positive_weight: Array | None, scale: float
+    ) -> tuple[Array, Array]:
+        from xent.kernels.cpu import elements
+
+        return elements.fused(q, link, t, weight, positive_weight, scale)
 
 
 class _Rows:
@@ -111,7 +123,7 @@ class _Rows:
         self.xp = namespace(q)
         self.mode = {"bfloat16": BFLOAT16, "float16": FLOAT16}.get(name, 0)
         self.compute = np.dtype(np.float64 if name == "float64" else np.float32)
-        values = _as_numpy(q)
+        values = as_numpy(q)
         if self.mode:
             values = values.view(np.uint16)
         self.batch, self.classes = values.shape[:-1], values.shape[-1]
@@ -124,7 +136,7 @@ class _Rows:
         """A coefficient of each row, in the type of the arithmetic."""
         if c is None:
             return np.zeros(self.count, self.compute)
-        values = np.broadcast_to(_as_numpy(c), self.batch)
+        values = np.broadcast_to(as_numpy(c), self.batch)
         return np.ascontiguousarray(values, self.compute).reshape(-1)
 
     def back(self, values: Any, *, like_q: bool = False) -> Array:
@@ -145,20 +157,13 @@ class _Target:
         self.index, self.address, self.stride = np.zeros(0, np.int64), 0, 0
         self.on, self.off = (1.0, 0.0) if target is None else (target.on, target.off)
         if isinstance(target, HardTarget):
-            self.index = np.ascontiguousarray(_as_numpy(target.index), np.int64).reshape(-1)
+            self.index = np.ascontiguousarray(as_numpy(target.index), np.int64).reshape(-1)
         elif target is not None:
             # target_probs has applied on and off; the array is kept alive here while its address is used.
-            values = np.broadcast_to(_as_numpy(target_probs(target)), (*z.batch, z.classes))
+            values = np.broadcast_to(as_numpy(target_probs(target)), (*z.batch, z.classes))
             self.probs = np.ascontiguousarray(values, z.compute).reshape((-1, z.classes))
             self.address, self.stride = self.probs.ctypes.data, self.probs.strides[0]
             self.on, self.off = 1.0, 0.0
-
-
-def _as_numpy(x: Array) -> Any:
-    if library(x) != "torch":
-        return np.asarray(x)
-    x = x.detach()
-    return (x.view(namespace(x).int16) if dtype_name(x) == "bfloat16" else x).numpy()
 
 
 cpu = Cpu()
