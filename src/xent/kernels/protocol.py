@@ -129,8 +129,8 @@ class Kernel(Protocol):
     ) -> tuple[Array, Array]:
         """(S, scale·∂S/∂q) with S = Σ w·(v·t·(−log q) + (1 − t)·(−log(1 − q))).
 
-        t, weight (w) and positive_weight (v) broadcast to q's shape, and are read in the type of the arithmetic; None is
-        1. S is an array without axes in that type, summed in float64; the gradient is in q's dtype. 0·∞ = 0; an element
-        of weight 0 adds 0 and has a gradient of exactly 0, whatever it and its target hold.
+        t, weight (w) and positive_weight (v) broadcast to q's shape, and are read in the type of the arithmetic; None
+        is 1. S is an array without axes in that type, summed in float64; the gradient is in q's dtype. 0·∞ = 0; an
+        element of weight 0 adds 0 and has a gradient of exactly 0, whatever it and its target hold.
         """
         ...

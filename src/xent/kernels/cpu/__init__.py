@@ -1,4 +1,4 @@
-"""Fused kernels on the CPU, compiled by Numba: softmax rows, and elements. Nothing of size N×K is made but the gradient.
+"""Fused kernels on the CPU, compiled by Numba: softmax rows, and elements. Of size N×K only the gradient is made.
 
 Numba is imported, and the code compiled or read from its disk cache, at the first call that runs here.
 """

@@ -24,8 +24,8 @@ LINKS = {"logits": None, "log_probs": LOG_PROBS, "probs": PROBS}
 #: How an operand lies: 1 everywhere, one number for all, one for each class of the last axis, one for each element.
 ONE, SAME, CLASSES, EACH = 0, 1, 2, 3
 
-#: How t is held, beside BFLOAT16 and FLOAT16: in the type of the arithmetic, or as one byte of 0 to 255.
-SAME_TYPE, BYTES = 0, 3
+#: How t is held, beside BFLOAT16 and FLOAT16: in the type of the arithmetic; as one byte, 0 to 255; one for all.
+SAME_TYPE, BYTES, CONSTANT = 0, 3, 4
 _BYTES, _BITS = np.empty(0, np.uint8), np.empty(0, np.uint16)
 
 
@@ -55,17 +55,17 @@ def _log_probs(x, yes, no, by_yes, by_no):  # type: ignore[no-untyped-def]
         yes[i] = -x[i]
         no[i] = -log_of_complement(e, rest)
         by_yes[i] = -one
-        by_no[i] = e / rest
+        by_no[i] = e / abs(rest)  # −0 is 0 too
 
 
 @jit
 def _probs(x, yes, no, by_yes, by_no):  # type: ignore[no-untyped-def]
-    one = x.dtype.type(1)
+    zero, one = x.dtype.type(0), x.dtype.type(1)
     for i in range(x.size):
         rest = one - x[i]
         yes[i] = -log_of_complement(one, x[i])
         no[i] = -log_of_complement(x[i], rest)
-        by_yes[i] = -one / x[i]
+        by_yes[i] = x.dtype.type(-np.inf) if x[i] == zero else -one / x[i]  # −0 is 0 too
         by_no[i] = one / rest
 
 
@@ -142,10 +142,12 @@ def _expanded(c, start, out):  # type: ignore[no-untyped-def]
 
 @jit
 def _target(address, kind, at, size, like, scratch):  # type: ignore[no-untyped-def]
-    """t of ``size`` elements from ``at`` on, in the type of the arithmetic."""
+    """t of ``size`` elements from ``at`` on, in the type of the arithmetic; a constant is in scratch already."""
     if kind == SAME_TYPE:
         return row_at(address + at * like.itemsize, like, size)
     out = scratch[:size]
+    if kind == CONSTANT:
+        return out
     if kind == BYTES:
         row = row_at(address + at, _BYTES, size)
         for i in range(size):
@@ -235,7 +237,7 @@ def fused(xs, like, mode, ts, t_kind, kind, link, weights, scale, begin, end, co
     Parameters
     ----------
     xs, like, mode : address of what Q holds, an array of its type, BFLOAT16 or FLOAT16 where that is of 16 bits
-    ts, t_kind : address of t, and SAME_TYPE, BYTES, BFLOAT16 or FLOAT16
+    ts, t_kind : address of t, and SAME_TYPE, BYTES, CONSTANT, BFLOAT16 or FLOAT16
     kind : an array of the type of the arithmetic
     link : see LINKS
     weights : None; or how the weight lies and its address, the same of the positive weight, and the length of the last
@@ -249,9 +251,9 @@ def fused(xs, like, mode, ts, t_kind, kind, link, weights, scale, begin, end, co
     totals = row_at(sums, lanes, end)
     total = 0.0
     c = kind.dtype.type(scale)
-    if weights is None:
-        pass
-    else:
+    if t_kind == CONSTANT:
+        _fill(t_, row_at(ts, kind, 1)[0])
+    if weights is not None:
         w_how, ws, v_how, vs, classes = weights
         _fill(w_, row_at(ws, kind, 1)[0] if w_how == SAME else kind.dtype.type(1))
         _fill(v_, row_at(vs, kind, 1)[0] if v_how == SAME else kind.dtype.type(1))

@@ -101,15 +101,23 @@ def fused(
 ) -> tuple[Array, Array]:
     """See ``Kernel.element_fused``."""
     x = Elements(q)
-    values, kind = target_of(x, t)
-    weights, alive = weights_of(x, weight, positive_weight)
+    total, found = sum_and_gradient(x, link, t, weight, positive_weight, float(scale))
+    return x.total(total), found
+
+
+def sum_and_gradient(
+    x: Elements, link: Link, t: Array, weight: Array | None, positive_weight: Array | None, scale: float
+) -> tuple[float, Array]:
+    """The same, with the sum as the float64 that it was added in."""
+    values, kind = _target(x, t)
+    weights, alive = _weights(x, weight, positive_weight)
     found = gradient_like((x.count,), x.like.dtype)
     total = fused_sum(
         x.address, x.like, x.mode, values.ctypes.data, kind, x.kind,
-        link, weights, float(scale), x.count, found.ctypes.data,
+        link, weights, scale, x.count, found.ctypes.data,
     )  # fmt: skip
     del alive  # the weights, whose addresses have been used
-    return x.total(total), x.gradient(found)
+    return total, x.gradient(found)
 
 
 def fused_sum(
@@ -132,16 +140,19 @@ def fused_sum(
     return sum(sums.tolist())
 
 
-def target_of(x: Elements, t: Array) -> tuple[Any, int]:
+def _target(x: Elements, t: Array) -> tuple[Any, int]:
     """t as contiguous memory, and how it is held."""
-    name, values = dtype_name(t), as_numpy(t)
+    name = dtype_name(t)
     kind = MODES.get(name, loops.BYTES if name in ("bool", "uint8") else loops.SAME_TYPE)
+    values = as_numpy(t)
+    if values.size == 1 != x.count:
+        return np.asarray(_widened(t), x.kind.dtype), loops.CONSTANT
     if kind == loops.SAME_TYPE:
         values = np.asarray(values, x.kind.dtype)
     return np.ascontiguousarray(np.broadcast_to(values, x.shape)).reshape(-1), kind
 
 
-def weights_of(x: Elements, weight: Array | None, positive_weight: Array | None) -> tuple[Weights, Any]:
+def _weights(x: Elements, weight: Array | None, positive_weight: Array | None) -> tuple[Weights, Any]:
     """How the weights lie, and the arrays whose addresses that names."""
     if weight is None and positive_weight is None:
         return None, None
