@@ -221,7 +221,7 @@ def _elements(z: Array) -> tuple[Array, Array]:
 
 def _broadcast(input: Array, *others: Array | None) -> bool:
     """Whether the others broadcast to input's shape and no further."""
-    shapes = [x.shape for x in others if x is not None]
+    shapes = [x.shape for x in others if x is not None and x.shape != input.shape and x.shape != input.shape[-1:]]
     if not shapes:
         return True
     try:

@@ -16,6 +16,7 @@ from xent.backends.torch.lean import plain
 from xent.core.arrays import Array, to_compute
 from xent.kernels.cpu import cpu
 from xent.kernels.cpu.buffers import gradient_like
+from xent.kernels.cpu.memory import CLASSES, EACH, ONE, SAME
 
 _HALF = (torch.float16, torch.bfloat16)
 _NUMPY: dict[Any, Any] = {torch.float32: np.float32, torch.float64: np.float64}
@@ -79,17 +80,33 @@ def _fused(tensors: tuple[Array, ...], scale: float) -> tuple[float, Array]:
 
     z, t, weight, positive_weight = tensors
     kind = _NUMPY.get(z.dtype)
-    if weight is not None or positive_weight is not None or kind is None or t.dtype is not z.dtype:
+    w, v, y = _how(z, weight), _how(z, positive_weight), _how(z, t)
+    if kind is None or w is None or v is None or y != EACH or not z.is_contiguous():
         return elements.sum_and_gradient(elements.Elements(z), "logits", t, weight, positive_weight, scale)
-    if t.shape != z.shape or not (z.is_contiguous() and t.is_contiguous()):
-        return elements.sum_and_gradient(elements.Elements(z), "logits", t, None, None, scale)
     # The same without a NumPy array of each tensor, which would double the time of a small call.
     found = torch.from_numpy(gradient_like(tuple(z.shape), kind))
     like = elements.DOUBLE if kind is np.float64 else elements.SINGLE
+    weights = None
+    if w or v:
+        classes = z.shape[-1] if z.dim() else 1
+        weights = w, weight.data_ptr() if w else 0, v, positive_weight.data_ptr() if v else 0, classes
     total = elements.fused_sum(
-        z.data_ptr(), like, 0, t.data_ptr(), 0, like, "logits", None, scale, z.numel(), found.data_ptr()
+        z.data_ptr(), like, 0, t.data_ptr(), 0, like, "logits", weights, scale, z.numel(), found.data_ptr()
     )
     return total, found
+
+
+def _how(z: Array, x: Array | None) -> int | None:
+    """How the memory of t or of weights lies beside z's; None where it must be copied first."""
+    if x is None:
+        return ONE
+    if x.dtype is not z.dtype or not x.is_contiguous():
+        return None
+    if x.shape == z.shape:
+        return EACH
+    if x.numel() == 1:
+        return SAME
+    return CLASSES if x.dim() == 1 else None
 
 
 def _differentiable(tensors: tuple[Array, ...], g: Array) -> Array:

@@ -11,6 +11,7 @@ import numpy as np
 from xent.kernels.cpu.half import load, store
 from xent.kernels.cpu.lanes import LANES, exp_of_drop, jit, row_at
 from xent.kernels.cpu.logarithm import complement_of_exp, log1p_of_fraction, log_of_complement
+from xent.kernels.cpu.memory import CLASSES, EACH, SAME
 
 #: Elements that are worked on at once.
 CHUNK = 1024
@@ -20,9 +21,6 @@ BLOCK = 16 * CHUNK
 #: What Q holds. Scores are None, a type of its own: what the others need is then not compiled for them.
 LOG_PROBS, PROBS = 1, 2
 LINKS = {"logits": None, "log_probs": LOG_PROBS, "probs": PROBS}
-
-#: How an operand lies: 1 everywhere, one number for all, one for each class of the last axis, one for each element.
-ONE, SAME, CLASSES, EACH = 0, 1, 2, 3
 
 #: How t is held, beside BFLOAT16 and FLOAT16: in the type of the arithmetic; as one byte, 0 to 255; one for all.
 SAME_TYPE, BYTES, CONSTANT = 0, 3, 4
@@ -253,7 +251,11 @@ def fused(xs, like, mode, ts, t_kind, kind, link, weights, scale, begin, end, co
     c = kind.dtype.type(scale)
     if t_kind == CONSTANT:
         _fill(t_, row_at(ts, kind, 1)[0])
-    if weights is not None:
+    if weights is None:
+        if link is not None:  # the loop of plain scores reads no weights
+            _fill(w_, kind.dtype.type(1))
+            _fill(v_, kind.dtype.type(1))
+    else:
         w_how, ws, v_how, vs, classes = weights
         _fill(w_, row_at(ws, kind, 1)[0] if w_how == SAME else kind.dtype.type(1))
         _fill(v_, row_at(vs, kind, 1)[0] if v_how == SAME else kind.dtype.type(1))
