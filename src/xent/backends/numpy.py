@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from typing import Any
 
 import numpy as np
 
@@ -33,11 +35,13 @@ class NumpyBackend:
         found = kernel.row_statistics(q, target, link, want)
         return {name: getattr(found, name) for name in want}
 
-    def fuses(self, q: Array) -> bool:
+    def fuses(self, q: Array, others: Sequence[Any]) -> bool:
         return False
 
-    def row_sum(self, kernel: Kernel, q: Array, target: Target, link: Link, c: Array) -> Array | None:
-        return None
+    def row_sum(
+        self, kernel: Kernel, q: Array, target: Target, link: Link, c: Array, reduced: Callable[[Array], Array]
+    ) -> Array:
+        raise AssertionError("refused in fuses()")
 
     def elements(self, kernel: Kernel, q: Array, link: Link) -> tuple[Array, Array]:
         return kernel.element_statistics(q, link)

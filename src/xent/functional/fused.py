@@ -3,9 +3,11 @@ before its scores are read."""
 
 from __future__ import annotations
 
+from xent.core import algebra
 from xent.core.arrays import Array, compute_dtype
 from xent.functional.call import Call
 from xent.functional.reducing import Reducer
+from xent.kernels.protocol import SoftTarget
 from xent.kernels.registry import choose
 
 
@@ -26,11 +28,22 @@ def parts(call: Call, reducer: Reducer) -> Array | None:
     return part if call.counted is None else xp.where(call.counted, part, 0.0)
 
 
+def reduced(call: Call, reducer: Reducer, losses: Array) -> Array:
+    """The result, from the loss of each row."""
+    each = algebra.row_values({"loss": losses}, None, (), call.weight, call.counted, call.backend.apply)
+    return reducer(call, each)
+
+
 def fused_sum(call: Call, reducer: Reducer) -> Array | None:
     """The reduced loss, whose gradient is made with it; None where a backend has no use for that."""
-    if reducer.reduction == "none" or not call.backend.fuses(call.q):
+    if reducer.reduction == "none" or call.target is None:
+        return None
+    target = call.target
+    truth = (target.probs, target.log_probs) if isinstance(target, SoftTarget) else (target.index,)
+    if not call.backend.fuses(call.q, (call.weight, reducer.denominator, *truth)):
         return None
     c = parts(call, reducer)
-    if c is None or call.target is None:
+    if c is None:
         return None
-    return call.backend.row_sum(choose(call.task), call.q, call.target, call.link, c)
+    kernel = choose(call.task)
+    return call.backend.row_sum(kernel, call.q, target, call.link, c, lambda losses: reduced(call, reducer, losses))

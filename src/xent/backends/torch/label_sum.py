@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from xent.backends.torch.handover import reduced_loss
+from xent.backends.torch.handover import reduced_loss, scale_rows
 from xent.backends.torch.lean import plain
 from xent.backends.torch.row_gradient import Spec, row_gradient
 from xent.backends.torch.spent import require_spendable, spend
@@ -65,12 +65,11 @@ def label_sum(
             return None
         if weight.shape != shape[1:2] or not plain(weight):
             return None
-        weights = weight.numpy()
+        weights = np.ascontiguousarray(weight.numpy())
     if not plain(z, y) or not z.numel():
         return None
     classes = shape[1]
-    index = y.numpy()
-    index = index if index.ndim == 1 else index.reshape(-1)
+    index = np.ascontiguousarray(y.numpy()).reshape(-1)
     w = np.empty(index.size, compute)
     divisor = _loops()[0].weigh(index, classes, ignore_index, weights, mean, w)
     if not divisor > 0:
@@ -116,17 +115,26 @@ class _LabelSum:
         gradient = self._gradient(z, 1.0, losses)
         return self._reduced(losses), gradient
 
-    def gradient(self, z: Array, above: float) -> Array:
-        return self._gradient(z, above, np.empty(self.index.size, self.w.dtype))
+    def scaled(self, gradient: Array, above: float) -> Array:
+        if above == 1.0:
+            return gradient
+        scale_rows(gradient.movedim(1, -1), above, self._idle())
+        return gradient
 
-    def differentiable(self, z: Array, above: Array) -> Array:
-        q = z.movedim(1, -1)
+    def gradient(self, saved: tuple[Any, ...], above: float) -> Array:
+        return self._gradient(saved[0], above, np.empty(self.index.size, self.w.dtype))
+
+    def differentiable(self, saved: tuple[Any, ...], above: Array) -> Array:
+        q = saved[0].movedim(1, -1)
         b = torch.from_numpy(self.w).reshape(self.labels.shape) / self.divisor
-        b = b * above.to(b.dtype)
+        b = torch.where(self._idle(), 0.0, b * above.to(b.dtype))
         spec = Spec(cpu, "logits", ("loss",), self.on, self.off)
         mass = self.on + self.off * q.shape[-1]
         found = row_gradient(q, self.labels, None, None, RowCoefficients(b * mass, b), spec)
         return found.movedim(-1, 1)
+
+    def _idle(self) -> Array:
+        return torch.from_numpy(self.w == 0).reshape(self.labels.shape)
 
     def _reduced(self, losses: Any) -> Array:
         return torch.scalar_tensor(_loops()[0].weighted_sum(losses, self.w) / self.divisor, dtype=self.dtype)
