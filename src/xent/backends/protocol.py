@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 from xent.core.arrays import Array
 from xent.core.shaping import Shaping
@@ -33,12 +34,14 @@ class Backend(Protocol):
         """The row statistics by name; differentiable in q and in a soft target."""
         ...
 
-    def fuses(self, q: Array) -> bool:
-        """Whether a gradient by q will be wanted, and may be made together with the loss."""
+    def fuses(self, q: Array, *others: Any) -> bool:
+        """Whether a gradient by q will be wanted, and none by the others, and may be made together with the loss."""
         ...
 
-    def row_sum(self, kernel: Kernel, q: Array, target: Target, link: Link, c: Array) -> Array | None:
-        """Σ c·ℓ, with its gradient by q made in the same pass; None where another derivative is wanted too."""
+    def row_sum(
+        self, kernel: Kernel, q: Array, target: Target, link: Link, c: Array, total: Callable[[Array], Array]
+    ) -> Array | None:
+        """``total`` of the losses, Σ c·ℓ, with its gradient by q made in the same pass; None where it cannot be."""
         ...
 
     def elements(self, kernel: Kernel, q: Array, link: Link) -> tuple[Array, Array]:

@@ -144,7 +144,8 @@ def _of_probabilities(input: Array, target: Array, weight: Array | None, epsilon
     if reduction != "none" and q.numel() and backend.fuses(q):
         rows = q.shape[:-1].numel()
         c = torch.full(q.shape[:-1], 1.0 if reduction == "sum" else 1.0 / rows, dtype=compute_dtype(q))
-        found = backend.row_sum(choose(_task(q, soft)), q, soft, "logits", c)
+        task = _task(q, soft)
+        found = backend.row_sum(choose(task), q, soft, "logits", c, lambda each: reduced(each, reduction, rows))
         if found is not None:
             return found.to(dtype)
     loss = _surprisal(q, soft)

@@ -6,7 +6,9 @@ gradient written in PyTorch's operations; so every higher derivative exists too.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from torch._subclasses.fake_tensor import is_fake
@@ -56,11 +58,15 @@ class TorchBackend:
         found = rows(q, index, probs, log_probs, Spec(kernel, link, names, on, off))
         return dict(zip(names, found, strict=True))
 
-    def fuses(self, q: Array) -> bool:
-        return bool(q.requires_grad and torch.is_grad_enabled() and plain(q))
+    def fuses(self, q: Array, *others: Any) -> bool:
+        if not (q.requires_grad and torch.is_grad_enabled() and plain(q)):
+            return False
+        return not any(getattr(x, "requires_grad", False) for x in others)
 
-    def row_sum(self, kernel: Kernel, q: Array, target: Target, link: Link, c: Array) -> Array | None:
-        return row_sum(kernel, q, target, link, c)
+    def row_sum(
+        self, kernel: Kernel, q: Array, target: Target, link: Link, c: Array, total: Callable[[Array], Array]
+    ) -> Array | None:
+        return row_sum(kernel, q, target, link, c, total)
 
     def elements(self, kernel: Kernel, q: Array, link: Link) -> tuple[Array, Array]:
         return elements(q, kernel, link)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 from xent.backends.torch.handover import reduced_loss
@@ -12,14 +14,16 @@ from xent.kernels.coefficients import row_coefficients
 from xent.kernels.protocol import HardTarget, Kernel, Link, RowCoefficients, SoftTarget, Target
 
 
-def row_sum(kernel: Kernel, q: Array, target: Target, link: Link, c: Array) -> Array | None:
-    """Σ c·ℓ, differentiable in q; None where no gradient is wanted, or one by something else too."""
+def row_sum(
+    kernel: Kernel, q: Array, target: Target, link: Link, c: Array, total: Callable[[Array], Array]
+) -> Array | None:
+    """``total`` of the losses, which is Σ c·ℓ, differentiable in q; None where another derivative is wanted too."""
     others = _tensors(target)
     if not (q.requires_grad and torch.is_grad_enabled()) or c.requires_grad or not plain(q, c, *others):
         return None
     if any(x is not None and x.requires_grad for x in others):
         return None
-    return reduced_loss(q, _RowSum(kernel, target, link, c))
+    return reduced_loss(q, _RowSum(kernel, target, link, c, total))
 
 
 def _tensors(target: Target) -> tuple[Array | None, ...]:
@@ -31,13 +35,14 @@ class _RowSum:
 
     overwrites = False
 
-    def __init__(self, kernel: Kernel, target: Target, link: Link, c: Array) -> None:
+    def __init__(self, kernel: Kernel, target: Target, link: Link, c: Array, total: Callable[[Array], Array]) -> None:
         self.tensors = (c, *_tensors(target))
         self.kernel, self.target, self.link, self.c = kernel, target, link, c
+        self.total = total
 
     def forward(self, z: Array) -> tuple[Array, Array]:
         losses, gradient = self.kernel.row_fused(z, self.target, self.link, self.c)
-        return (losses.double() * self.c).sum().to(losses.dtype), gradient
+        return self.total(losses), gradient
 
     def gradient(self, z: Array, above: float) -> Array:
         return self.kernel.row_gradient(z, self.target, self.link, self._coefficients(z, self.c * above))
