@@ -51,10 +51,7 @@ class Pick:
         rows = _Rows(q)
         x = self._picked(rows, _Target(target, rows).index)
         surprisal = -x if link == "log_probs" else -namespace(x).log(x)
-        if target.on != 1.0:
-            xp = namespace(x)
-            surprisal = target.on * surprisal if target.on else xp.where(xp.isnan(x), x, 0.0)  # 0·∞ = 0
-        return RowStatistics(loss=surprisal)
+        return RowStatistics(loss=surprisal if target.on == 1.0 else target.on * surprisal)
 
     def row_gradient(self, q: Array, target: Target | None, link: Link, coefficients: RowCoefficients) -> Array:
         from xent.kernels.cpu.picking import scatter
@@ -69,7 +66,7 @@ class Pick:
         with np.errstate(all="ignore"):
             # b·(t/q), not t·(b/q): 1/q overflows where q is subnormal and t/q need not.
             slope = -b * (target.on if link == "log_probs" else target.on / x)
-            slope[(b == 0) | (target.on == 0)] = 0
+            slope[b == 0] = 0
             slope[np.isnan(x)] = np.nan
             slope[(a == 0) & (b == 0)] = 0
             cells = _as_numpy(rows.xp.astype(rows.back(slope), rows.dtype, copy=False)).view(rows.like.dtype)

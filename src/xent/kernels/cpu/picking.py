@@ -45,12 +45,13 @@ def pick_defined(address, stride, size, begin, end, index, nan, out):  # type: i
 
 @jit
 def scatter(address, size, begin, end, index, cells, undefined, nan):  # type: ignore[no-untyped-def]
-    """Rows begin … end of zeros with cells in the place of their index; of ``nan`` where ``undefined``.
+    """Rows begin … end of zeros, with their cell in the place of their index; of ``nan`` where ``undefined``.
 
-    Rows lie one after the other from ``address`` on. A row whose cell is zero may have an index outside of the classes.
+    Rows lie one after the other from ``address`` on. A row of an index outside the classes stays one of zeros.
     """
     for row in range(begin, end):
         x = row_at(address + row * size * cells.itemsize, cells, size)
         x[:] = nan if undefined[row] else cells.dtype.type(0)
-        if cells[row] != cells.dtype.type(0) and not undefined[row]:
-            x[index[row]] = cells[row]
+        k = index[row]
+        if k >= 0 and k < size and not undefined[row]:
+            x[k] = cells[row]
