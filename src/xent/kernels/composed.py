@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from xent.core.arrays import Array, namespace, pick, sum_classes, to_compute
-from xent.kernels.coefficients import target_probs
+from xent.kernels.coefficients import row_coefficients, target_probs
 from xent.kernels.protocol import (
     HardTarget,
     Link,
@@ -85,6 +85,11 @@ class Composed:
             gradient = _poisoned(gradient, x, xp)
         idle = _all_zero(a, b, h, xp)
         return xp.astype(xp.where(idle, 0.0, gradient), q.dtype, copy=False)
+
+    def row_fused(self, q: Array, target: Target, link: Link, c: Array) -> tuple[Array, Array]:
+        loss = self.row_statistics(q, target, link, frozenset({"loss"})).loss
+        coefficients = row_coefficients({"loss": c}, target, q.shape[-1])
+        return namespace(q).where(c == 0, 0.0, loss), self.row_gradient(q, target, link, coefficients)
 
     def element_statistics(self, q: Array, link: Link) -> tuple[Array, Array]:
         xp = namespace(q)

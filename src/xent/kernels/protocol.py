@@ -122,6 +122,13 @@ class Kernel(Protocol):
         """
         ...
 
+    def row_fused(self, q: Array, target: Target, link: Link, c: Array) -> tuple[Array, Array]:
+        """(ℓ of each row, the gradient of Σ c·ℓ by q), in one pass over q where that can be.
+
+        A row whose c is zero has a loss and a gradient of zero, whatever it holds.
+        """
+        ...
+
     def element_statistics(self, q: Array, link: Link) -> tuple[Array, Array]:
         """(−log q, −log(1 − q)) of each element."""
         ...
