@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import xent
-from support.problems import log_softmax
+from support.problems import as_array, log_softmax
 from xent.kernels.composed import composed
 from xent.kernels.cpu import threads
 from xent.kernels.cpu.pick import picks
@@ -35,8 +35,10 @@ def test_rows_are_read_where_they_are(kernel: Kernel) -> None:
     wide = np.full((N, K + 5), 0.25)
     wide[:, :K] = p
     one = np.ones(N)
-    for rows in (p, wide[:, :K], p[::-1], np.broadcast_to(p[3], (N, K)), p[::7][:3], p.reshape(5, 10, K)[:, ::2]):
-        index = y[: math.prod(rows.shape[:-1])].reshape(rows.shape[:-1])
+    images = np.moveaxis(np.ascontiguousarray(np.moveaxis(p.reshape(2, 5, 5, K), -1, 1)), 1, -1)
+    along = (p, wide[:, :K], p[::-1], np.broadcast_to(p[3], (N, K)), p[::7][:3], p.reshape(5, 10, K)[:, ::2])
+    for rows in (*along, np.asfortranarray(p), images, p[:, ::-1], np.asfortranarray(p)[::3, ::2]):
+        index = y[: math.prod(rows.shape[:-1])].reshape(rows.shape[:-1]) % rows.shape[-1]
         b = one[: index.size].reshape(index.shape)
         expected = -np.log(np.take_along_axis(rows, index[..., None], -1)[..., 0])
         np.testing.assert_array_equal(kernel.row_statistics(rows, HardTarget(index), "probs", LOSS).loss, expected)
@@ -79,6 +81,22 @@ def test_half_precision_is_what_pytorch_reads_and_rounds(dtype: torch.dtype, lin
         found, same = (k.row_gradient(every, target, link, c) for k in (kernel, composed))
         assert found.dtype is dtype
         assert torch.equal(found, same)
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_loss_and_gradient_at_once(kernel: Kernel, library: str) -> None:
+    """A row whose part is zero adds nothing, whatever it holds and wherever its label points."""
+    p, y = problem()
+    c = np.random.default_rng(3).normal(size=N)
+    c[:2] = 0
+    p[0], y[1] = math.nan, -7
+    q, index, part = (as_array(x, x.dtype.name, library) for x in (p, y, c))
+    target = HardTarget(index)
+    losses, gradient = (np.asarray(x) for x in kernel.row_fused(q, target, "probs", part))
+    np.testing.assert_array_equal(losses[:2], [0, 0])
+    np.testing.assert_array_equal(losses[2:], np.asarray(kernel.row_statistics(q, target, "probs", LOSS).loss)[2:])
+    np.testing.assert_array_equal(gradient, kernel.row_gradient(q, target, "probs", RowCoefficients(b=part)))
+    np.testing.assert_array_equal(gradient[:2], np.zeros((2, K)))
 
 
 @pytest.mark.parametrize("kind", ["uint8", "int8", "int16", "int32", "int64"])

@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 
 from xent.core.arrays import FLOATING, HALF, Array, namespace, to_compute
+from xent.kernels.coefficients import row_coefficients
 from xent.kernels.cpu import _as_numpy, _Rows, _Target
+from xent.kernels.cpu.buffers import gradient_like
+from xent.kernels.cpu.layout import compact_strides, layout_of
 from xent.kernels.protocol import HardTarget, Link, RowCoefficients, RowStatistics, Statistic, Target, Task
 
 #: The bits of a NaN in float16 and in bfloat16.
@@ -19,7 +22,7 @@ _NAN_BITS = 0x7FFF
 
 
 class Pick:
-    """NumPy arrays and PyTorch tensors in memory, probabilities with their classes side by side."""
+    """NumPy arrays and PyTorch tensors in memory."""
 
     def __init__(self, name: str, *, sound: bool) -> None:
         self.name = name
@@ -36,8 +39,6 @@ class Pick:
             return "smoothed labels need every class of a row"
         if task.want != {"loss"}:
             return "it computes the loss alone"
-        if not task.contiguous:
-            return "the classes do not lie side by side in memory"
         if task.dtype not in FLOATING:
             return f"it takes floats, not {task.dtype}"
         if self.sound and not task.sound:
@@ -47,38 +48,20 @@ class Pick:
         return None
 
     def row_statistics(self, q: Array, target: Target | None, link: Link, want: frozenset[Statistic]) -> RowStatistics:
-        assert isinstance(target, HardTarget)
         rows = _Rows(q)
-        x = self._picked(rows, _Target(target, rows).index)
-        surprisal = -x if link == "log_probs" else -namespace(x).log(x)
-        return RowStatistics(loss=surprisal if target.on == 1.0 else target.on * surprisal)
+        return RowStatistics(loss=_loss(self._picked(rows, _Target(target, rows)), target, link))
 
     def row_gradient(self, q: Array, target: Target | None, link: Link, coefficients: RowCoefficients) -> Array:
-        from xent.kernels.cpu.picking import scatter
-        from xent.kernels.cpu.threads import run
-
-        assert isinstance(target, HardTarget)
-        assert coefficients.h is None, "the entropy is refused"
         rows = _Rows(q)
-        index = _Target(target, rows).index
-        x = rows.vector(self._picked(rows, index))
-        a, b = rows.vector(coefficients.a), rows.vector(coefficients.b)
-        with np.errstate(all="ignore"):
-            # b·(t/q), not t·(b/q): 1/q overflows where q is subnormal and t/q need not.
-            slope = -b * (target.on if link == "log_probs" else target.on / x)
-            slope[b == 0] = 0
-            slope[np.isnan(x)] = np.nan
-            slope[(a == 0) & (b == 0)] = 0
-            cells = _as_numpy(rows.xp.astype(rows.back(slope), rows.dtype, copy=False)).view(rows.like.dtype)
-        undefined, nan = np.isnan(slope), _nan(rows)
-        out = np.empty((rows.count, rows.classes), rows.like.dtype)
-        address = out.ctypes.data
+        t = _Target(target, rows)
+        return _gradient(rows, t, self._picked(rows, t), link, coefficients)
 
-        def work(begin: int, end: int) -> None:
-            scatter(address, rows.classes, begin, end, index, cells, undefined, nan)
-
-        run(rows.count, out.size, work)
-        return rows.back(out.reshape((*rows.batch, rows.classes)), like_q=True)
+    def row_fused(self, q: Array, target: Target, link: Link, c: Array) -> tuple[Array, Array]:
+        rows = _Rows(q)
+        t = _Target(target, rows)
+        x = self._picked(rows, t)
+        loss = rows.xp.where(c == 0, 0.0, _loss(x, target, link))
+        return loss, _gradient(rows, t, x, link, row_coefficients({"loss": c}, target, rows.classes))
 
     def element_statistics(self, q: Array, link: Link) -> tuple[Array, Array]:
         raise AssertionError("refused in refuses()")
@@ -86,7 +69,7 @@ class Pick:
     def element_gradient(self, q: Array, link: Link, a: Array, b: Array) -> Array:
         raise AssertionError("refused in refuses()")
 
-    def _picked(self, rows: _Rows, index: Any) -> Array:
+    def _picked(self, rows: _Rows, t: _Target) -> Array:
         """x[index] of each row, in the type of the arithmetic; NaN where the loss is not defined."""
         from xent.kernels.cpu import picking
         from xent.kernels.cpu.threads import run
@@ -95,10 +78,43 @@ class Pick:
         pick, nan = picking.pick if self.sound else picking.pick_defined, _nan(rows)
 
         def work(begin: int, end: int) -> None:
-            pick(rows.address, rows.stride, rows.classes, begin, end, index, nan, out)
+            pick(rows.layout, rows.classes, begin, end, t.index, nan, out)
 
         run(rows.count, rows.count if self.sound else rows.count * rows.classes // 4, work)
         return to_compute(rows.back(out.reshape(rows.batch), like_q=True))
+
+
+def _loss(x: Array, target: Target | None, link: Link) -> Array:
+    assert isinstance(target, HardTarget)
+    surprisal = -x if link == "log_probs" else -namespace(x).log(x)
+    return surprisal if target.on == 1.0 else target.on * surprisal
+
+
+def _gradient(rows: _Rows, t: _Target, picked: Array, link: Link, coefficients: RowCoefficients) -> Array:
+    """−b·t/q, or −b·t of logarithms, where t is ``on`` at the label and 0 elsewhere."""
+    from xent.kernels.cpu.picking import scatter
+    from xent.kernels.cpu.threads import run
+
+    assert coefficients.h is None, "the entropy is refused"
+    x, a, b = rows.vector(picked), rows.vector(coefficients.a), rows.vector(coefficients.b)
+    with np.errstate(all="ignore"):
+        # b·(t/q), not t·(b/q): 1/q overflows where q is subnormal and t/q need not.
+        slope = -b * (t.on if link == "log_probs" else t.on / x)
+        slope[b == 0] = 0
+        slope[np.isnan(x)] = np.nan
+        slope[(a == 0) & (b == 0)] = 0
+        cells = _as_numpy(rows.xp.astype(rows.back(slope), rows.dtype, copy=False)).view(rows.like.dtype)
+    undefined, nan = np.isnan(slope), _nan(rows)
+    q = rows.array
+    out = gradient_like(q.shape, q.dtype, compact_strides(q.shape, q.strides, q.itemsize))
+    layout = layout_of(out.ctypes.data, q.shape, out.strides, q.itemsize)
+    assert layout is not None, "a compact array of an order that layout_of took"
+
+    def work(begin: int, end: int) -> None:
+        scatter(layout, rows.classes, begin, end, t.index, cells, undefined, nan)
+
+    run(rows.count, out.size, work)
+    return rows.back(out, like_q=True)
 
 
 def _nan(rows: _Rows) -> Any:

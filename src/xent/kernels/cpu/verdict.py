@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from xent.core.arrays import FLOATING, HALF, Array, dtype_name, library, to_compute
+from xent.core.arrays import FLOATING, HALF, Array, dtype_name, to_compute
 from xent.kernels.cpu import _as_numpy
+from xent.kernels.cpu.layout import layout_of
 
 #: Numbers that are copied at a time, where rows cannot be read as they lie: few enough to stay in cache.
 _SLAB = 1 << 18
@@ -31,28 +33,32 @@ def all_distributions(x: Array, *, log: bool, highest: float, tolerance: float) 
     return all(_all_distributions(slab, log, highest, tolerance) for slab in _slabs(x))
 
 
-def _slabs(x: Array) -> Iterator[Array]:
-    """x itself, of float32 or float64 with classes side by side; else copies that are, by pieces of the first axis."""
-    torch = library(x) == "torch"
-    beside = x.shape[-1] == 1 or (x.stride()[-1] == 1 if torch else x.strides[-1] == x.itemsize)
-    if beside and dtype_name(x) not in HALF:
-        yield x
-        return
+def _slabs(x: Array) -> Iterator[Any]:
+    """x as it lies, in float32 or float64 with classes side by side and rows at one distance.
+
+    Otherwise copies that lie so, by pieces of the first axis.
+    """
+    if dtype_name(x) not in HALF:
+        values = _as_numpy(x)
+        layout = layout_of(0, values.shape, values.strides, values.itemsize)
+        if layout is not None and layout[1] == values.itemsize and not layout[4]:
+            yield values
+            return
     x = x[None] if x.ndim == 1 else x
     step = max(1, _SLAB * len(x) // max(math.prod(x.shape), 1))
     for begin in range(0, len(x), step):
-        piece = to_compute(x[begin : begin + step])
-        yield piece.contiguous() if torch else np.ascontiguousarray(piece)
+        yield np.ascontiguousarray(_as_numpy(to_compute(x[begin : begin + step])))
 
 
-def _all_distributions(x: Array, log: bool, highest: float, tolerance: float) -> bool:
+def _all_distributions(values: Any, log: bool, highest: float, tolerance: float) -> bool:
     from xent.kernels.cpu.sums import all_distributions as compiled
     from xent.kernels.cpu.threads import run
 
-    values = _as_numpy(x)
-    count, classes = math.prod(values.shape[:-1]), values.shape[-1]
-    rows = values.reshape((count, classes))
-    address, stride, like = rows.ctypes.data, rows.strides[0], np.empty(0, rows.dtype)
+    layout = layout_of(values.ctypes.data, values.shape, values.strides, values.itemsize)
+    assert layout is not None, "rows at one distance"
+    address, step, classes = layout[0], layout[2], values.shape[-1]
+    count = values.size // classes
+    like = np.empty(0, values.dtype)
     kind = np.empty(0, np.float32) if log else like
     # In float32 the numbers are rounded: what is not above this is not above ``highest``.
     top = highest * (1 - 2**-22) if log else highest
@@ -60,7 +66,7 @@ def _all_distributions(x: Array, log: bool, highest: float, tolerance: float) ->
 
     def work(begin: int, end: int) -> None:
         if not unsound and not compiled(
-            address + begin * stride, stride, like, classes, end - begin, log, top, tolerance, kind
+            address + begin * step, step, like, classes, end - begin, log, top, tolerance, kind
         ):
             unsound.append(begin)
 
