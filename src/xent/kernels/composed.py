@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from xent.core import algebra
 from xent.core.arrays import Array, namespace, pick, sum_classes, to_compute
 from xent.kernels.coefficients import row_coefficients, target_probs
 from xent.kernels.protocol import (
@@ -114,6 +115,20 @@ class Composed:
         else:
             gradient = _times(a, 1 / (1 - x), xp) - _times(b, 1 / x, xp)
         return xp.astype(xp.where((a == 0) & (b == 0), 0.0, gradient), q.dtype, copy=False)
+
+    def element_fused(
+        self, q: Array, link: Link, t: Array, weight: Array | None, positive_weight: Array | None, scale: float
+    ) -> tuple[Array, Array]:
+        xp = namespace(q)
+        yes, no = self.element_statistics(q, link)
+        t, weight, positive_weight = (
+            None if x is None else xp.astype(x, yes.dtype, copy=False) for x in (t, weight, positive_weight)
+        )
+        counted = None if weight is None else weight != 0
+        values = algebra.element_values(yes, no, t, positive_weight, None, weight, counted, algebra.plain)
+        a, b = algebra.element_derivatives(yes, no, t, positive_weight, None, weight, counted)
+        total = xp.astype(xp.sum(values, dtype=xp.float64), yes.dtype)
+        return total, self.element_gradient(q, link, a * scale, b * scale)
 
 
 def surprisals(q: Array, link: Link) -> Array:

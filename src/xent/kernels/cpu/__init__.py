@@ -1,4 +1,4 @@
-"""Fused softmax rows on the CPU, compiled by Numba: nothing of size N×K is made but the gradient.
+"""Fused kernels on the CPU, compiled by Numba: softmax rows, and elements. Of size N×K only the gradient is made.
 
 Numba is imported, and the code compiled or read from its disk cache, at the first call that runs here.
 """
@@ -14,6 +14,7 @@ from xent.kernels.coefficients import target_probs
 from xent.kernels.cpu.bits import ARGMAX, ENTROPY, LOSS, LSE, SCORE_SUM
 from xent.kernels.cpu.buffers import gradient_like
 from xent.kernels.cpu.layout import Layout, compact_strides, gathered, layout_of
+from xent.kernels.cpu.memory import as_numpy
 from xent.kernels.protocol import (
     HardTarget,
     Link,
@@ -30,7 +31,7 @@ _NAMES = {"loss": 0, "lse": 1, "entropy": 2, "score_sum": 3}
 
 
 class Cpu:
-    """NumPy arrays and PyTorch tensors in memory, scores with their classes side by side."""
+    """NumPy arrays and PyTorch tensors in memory: rows of scores with their classes side by side, and all elements."""
 
     name = "cpu"
 
@@ -39,8 +40,8 @@ class Cpu:
             return f"it runs on arrays in memory, not {task.library} on {task.device}"
         if task.traced:
             return "the array is traced, by a compiler or a transform, and has no memory to read"
-        if task.family != "rows" or task.link != "logits":
-            return "it takes rows of scores (Labels or Distribution with Logits)"
+        if task.family == "rows" and task.link != "logits":
+            return "of rows it takes scores (Labels or Distribution with Logits)"
         if "divergence" in task.want:
             return "it does not compute divergences"
         if task.dtype not in FLOATING:
@@ -80,10 +81,21 @@ class Cpu:
         return z.back(losses.reshape(z.batch)), gradient
 
     def element_statistics(self, q: Array, link: Link) -> tuple[Array, Array]:
-        raise AssertionError("refused in refuses()")
+        from xent.kernels.cpu import elements
+
+        return elements.statistics(q, link)
 
     def element_gradient(self, q: Array, link: Link, a: Array, b: Array) -> Array:
-        raise AssertionError("refused in refuses()")
+        from xent.kernels.cpu import elements
+
+        return elements.gradient(q, link, a, b)
+
+    def element_fused(
+        self, q: Array, link: Link, t: Array, weight: Array | None, positive_weight: Array | None, scale: float
+    ) -> tuple[Array, Array]:
+        from xent.kernels.cpu import elements
+
+        return elements.fused(q, link, t, weight, positive_weight, scale)
 
 
 def _gradient(z: _Rows, t: _Target, a: Any, b: Any, h: Any, losses: Any) -> Array:
@@ -109,7 +121,7 @@ class _Rows:
         half = _HALF.get(name)
         self.half = half is not None
         self.compute = np.dtype(np.float64 if name == "float64" else np.float32)
-        values = _as_numpy(q)
+        values = as_numpy(q)
         if half is not None:
             values = values.view(half)
         self.batch, self.classes = values.shape[:-1], values.shape[-1]
@@ -121,7 +133,7 @@ class _Rows:
         """A coefficient of each row, in the type of the arithmetic."""
         if c is None:
             return np.zeros(self.count, self.compute)
-        values = np.broadcast_to(_as_numpy(c), self.batch)
+        values = np.broadcast_to(as_numpy(c), self.batch)
         return np.ascontiguousarray(values, self.compute).reshape(-1)
 
     def back(self, values: Any, *, like_q: bool = False) -> Array:
@@ -143,23 +155,16 @@ class _Target:
         self.layout: Layout | None = None
         self.on, self.off = (1.0, 0.0) if target is None else (target.on, target.off)
         if isinstance(target, HardTarget):
-            self.index = np.ascontiguousarray(_as_numpy(target.index), np.int64).reshape(-1)
+            self.index = np.ascontiguousarray(as_numpy(target.index), np.int64).reshape(-1)
         elif target is not None:
             # target_probs has applied on and off; the array is kept alive here while its address is used.
-            probs = np.asarray(_as_numpy(target_probs(target)), z.compute)
+            probs = np.asarray(as_numpy(target_probs(target)), z.compute)
             self.on, self.off = 1.0, 0.0
             self.probs, layout = gathered(np.broadcast_to(probs, (*z.batch, z.classes)))
             strided = layout[1] != self.probs.itemsize
             if strided and (z.layout[1] == z.array.itemsize or layout[3] != z.layout[3]):
                 self.probs, layout = gathered(np.ascontiguousarray(self.probs))
             self.layout = layout
-
-
-def _as_numpy(x: Array) -> Any:
-    if library(x) != "torch":
-        return np.asarray(x)
-    x = x.detach()
-    return (x.view(namespace(x).int16) if dtype_name(x) == "bfloat16" else x).numpy()
 
 
 cpu = Cpu()

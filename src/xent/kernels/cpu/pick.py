@@ -12,9 +12,10 @@ import numpy as np
 
 from xent.core.arrays import FLOATING, HALF, Array, namespace, to_compute
 from xent.kernels.coefficients import row_coefficients
-from xent.kernels.cpu import _as_numpy, _Rows, _Target
+from xent.kernels.cpu import _Rows, _Target
 from xent.kernels.cpu.buffers import gradient_like
 from xent.kernels.cpu.layout import compact_strides, layout_of
+from xent.kernels.cpu.memory import as_numpy
 from xent.kernels.protocol import HardTarget, Link, RowCoefficients, RowStatistics, Statistic, Target, Task
 
 #: The bits of a NaN in float16 and in bfloat16.
@@ -69,6 +70,11 @@ class Pick:
     def element_gradient(self, q: Array, link: Link, a: Array, b: Array) -> Array:
         raise AssertionError("refused in refuses()")
 
+    def element_fused(
+        self, q: Array, link: Link, t: Array, weight: Array | None, positive_weight: Array | None, scale: float
+    ) -> tuple[Array, Array]:
+        raise AssertionError("refused in refuses()")
+
     def _picked(self, rows: _Rows, t: _Target) -> Array:
         """x[index] of each row, in the type of the arithmetic; NaN where the loss is not defined."""
         from xent.kernels.cpu import picking
@@ -103,7 +109,7 @@ def _gradient(rows: _Rows, t: _Target, picked: Array, link: Link, coefficients: 
         slope[b == 0] = 0
         slope[np.isnan(x)] = np.nan
         slope[(a == 0) & (b == 0)] = 0
-        cells = _as_numpy(rows.xp.astype(rows.back(slope), rows.dtype, copy=False)).view(rows.like.dtype)
+        cells = as_numpy(rows.xp.astype(rows.back(slope), rows.dtype, copy=False)).view(rows.like.dtype)
     undefined, nan = np.isnan(slope), _nan(rows)
     q = rows.array
     out = gradient_like(q.shape, q.dtype, compact_strides(q.shape, q.strides, q.itemsize))

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from xent.core.arrays import FLOATING, HALF, Array, dtype_name, to_compute
-from xent.kernels.cpu import _as_numpy
 from xent.kernels.cpu.layout import layout_of
+from xent.kernels.cpu.memory import as_numpy
 
 #: Numbers that are copied at a time, where rows cannot be read as they lie: few enough to stay in cache.
 _SLAB = 1 << 18
@@ -39,7 +39,7 @@ def _slabs(x: Array) -> Iterator[Any]:
     Otherwise copies that lie so, by pieces of the first axis.
     """
     if dtype_name(x) not in HALF:
-        values = _as_numpy(x)
+        values = as_numpy(x)
         layout = layout_of(0, values.shape, values.strides, values.itemsize)
         if layout is not None and layout[1] == values.itemsize and not layout[4]:
             yield values
@@ -47,7 +47,7 @@ def _slabs(x: Array) -> Iterator[Any]:
     x = x[None] if x.ndim == 1 else x
     step = max(1, _SLAB * len(x) // max(math.prod(x.shape), 1))
     for begin in range(0, len(x), step):
-        yield np.ascontiguousarray(_as_numpy(to_compute(x[begin : begin + step])))
+        yield np.ascontiguousarray(as_numpy(to_compute(x[begin : begin + step])))
 
 
 def _all_distributions(values: Any, log: bool, highest: float, tolerance: float) -> bool:
