@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from test_torch_modules import built, inputs
-from torch_samples import CLASSES, OPS, call, leaves, pair, samples, upstream
+from torch_samples import CLASSES, OPS, built, call, inputs, leaves, pair, samples, upstream
 
 import xent.torch as X
 
