@@ -143,7 +143,7 @@ def readme(results: dict[str, Any], source: str) -> str:
     columns = (EAGER, COMPILED, JAX, SKLEARN, COPY)
     lines = [*warnings_of(results)]
     lines += [
-        f"{machine['processor']}, {first['environment']['threads'].partition(',')[0]} threads, Python "
+        f"{machine['processor']}, threads: {first['environment']['threads'].partition(',')[0]}, Python "
         f"{machine['Python']}, PyTorch {machine['torch']}, JAX {machine['jax']}, scikit-learn "
         f"{machine['scikit-learn']}. Medians in ms; (…×) is the peer's time over ours. `python -m "
         f"benchmarks.cross_entropy` prints it; the whole page is [here]({source})."
@@ -160,7 +160,8 @@ def readme(results: dict[str, Any], source: str) -> str:
             rows.append([f"{_SHORT[case['group']]} {case['name']}", cell(case, ours), *cells, aims])
         lines += _markdown(["", "xent", *columns, "targets"], rows)
         fresh = [case for case in found["cases"] if case["group"] in ("memory", "first")]
-        lines += ["", *(f"{TITLES[c['group']]}: {line(c).partition(' | ')[2]}." for c in fresh)]
+        for case in fresh:
+            lines += ["", f"{TITLES[case['group']]}, {line(case).partition(' ')[2]}."]
         lines += ["", tally(results, setting).partition(" Others")[0]]
     return "\n".join(line for at, line in enumerate(lines) if line or at == 0 or lines[at - 1]) + "\n"
 
