@@ -4,7 +4,7 @@ P, the truth, is ``Labels``, ``Distribution`` or ``Indicators``; Q, the predicti
 ``Probabilities`` or ``Projection``. ``cross_entropy(P, Q)`` works for every pair, on NumPy and PyTorch, in nats.
 """
 
-from xent import errors
+from xent import errors, memory
 from xent.core.penalties import Penalty, ZLoss
 from xent.core.predictions import Logits, LogProbabilities, Probabilities, Projection
 from xent.core.shaping import Focal, Shaping
@@ -50,6 +50,7 @@ __all__ = [
     "hinge",
     "js_divergence",
     "kl_divergence",
+    "memory",
     "mutual_information",
     "perplexity",
     "self_information",

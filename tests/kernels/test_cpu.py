@@ -38,6 +38,9 @@ def test_it_is_the_kernel_that_runs() -> None:
     assert xent.explain(xent.Labels(y), xent.Logits(z)).chosen == "cpu"
     explained = xent.explain(xent.Labels(torch.from_numpy(y)), xent.Logits(torch.from_numpy(z), axis=-1))
     assert explained.chosen == "cpu"
+    yes = xent.Indicators(np.array([1.0, 0.0]))
+    for Q in (xent.Logits([0.5, 2.0]), xent.LogProbabilities([-0.5, -2.0]), xent.Probabilities([0.5, 0.2])):
+        assert xent.explain(yes, Q).chosen == "cpu"
     across = xent.explain(xent.Labels(y[: SHAPE[0]]), xent.Logits(np.ascontiguousarray(z.T), axis=0))
     assert across.chosen == "composed"
     assert "side by side" in str(across)

@@ -33,6 +33,12 @@ class NumpyBackend:
         found = kernel.row_statistics(q, target, link, want)
         return {name: getattr(found, name) for name in want}
 
+    def fuses(self, q: Array) -> bool:
+        return False
+
+    def row_sum(self, kernel: Kernel, q: Array, target: Target, link: Link, c: Array) -> Array | None:
+        return None
+
     def elements(self, kernel: Kernel, q: Array, link: Link) -> tuple[Array, Array]:
         return kernel.element_statistics(q, link)
 

@@ -33,6 +33,14 @@ class Backend(Protocol):
         """The row statistics by name; differentiable in q and in a soft target."""
         ...
 
+    def fuses(self, q: Array) -> bool:
+        """Whether a gradient by q will be wanted, and may be made together with the loss."""
+        ...
+
+    def row_sum(self, kernel: Kernel, q: Array, target: Target, link: Link, c: Array) -> Array | None:
+        """Σ c·ℓ, with its gradient by q made in the same pass; None where another derivative is wanted too."""
+        ...
+
     def elements(self, kernel: Kernel, q: Array, link: Link) -> tuple[Array, Array]:
         """(−log q, −log(1 − q)) of each element; differentiable in q."""
         ...

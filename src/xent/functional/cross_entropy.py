@@ -15,6 +15,7 @@ from xent.core.shaping import Shaping
 from xent.core.values import Inspector, hard_rows
 from xent.errors import KindError, SoftTargetError, UndefinedPairError
 from xent.functional.call import P_, Q_, Call
+from xent.functional.fused import fused_sum, parts
 from xent.functional.prepare import prepare
 from xent.functional.projection import projection_gradient
 from xent.functional.reducing import Reducer
@@ -100,7 +101,8 @@ def cross_entropy(
     reducer = Reducer(reduction, denominator, empty)
     call, penalties = _prepared(P, Q, weight, class_weight, positive_weight, shaping, penalties)
     with call.backend.quiet():
-        return reducer(call, _values(call, shaping, penalties))
+        fused = fused_sum(call, reducer) if shaping is None and not penalties else None
+        return reducer(call, _values(call, shaping, penalties)) if fused is None else fused
 
 
 def value_and_grad(
@@ -142,10 +144,15 @@ def value_and_grad(
     call, penalties = _prepared(P, Q, weight, class_weight, positive_weight, shaping, penalties)
     call = _detached(call)
     with call.backend.quiet():
-        losses = _values(call, shaping, penalties)
-        value = reducer(call, losses)
-        scale = reducer.scale(call, losses)
-        gradient = _gradient(call, shaping, penalties, scale)
+        c = parts(call, reducer) if shaping is None and not penalties else None
+        if c is not None and call.target is not None:
+            each, gradient = choose(call.task).row_fused(call.q, call.target, call.link, c)
+            each = algebra.row_values({"loss": each}, None, (), call.weight, call.counted, call.backend.apply)
+            value, gradient = reducer(call, each), call.xp.moveaxis(gradient, -1, call.axis)
+        else:
+            losses = _values(call, shaping, penalties)
+            value = reducer(call, losses)
+            gradient = _gradient(call, shaping, penalties, reducer.scale(call, losses))
         if isinstance(Q, Projection):
             return value, projection_gradient(call, Q, gradient)
         return value, gradient

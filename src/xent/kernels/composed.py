@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from xent.core import algebra
 from xent.core.arrays import Array, namespace, pick, sum_classes, to_compute
-from xent.kernels.coefficients import target_probs
+from xent.kernels.coefficients import row_coefficients, target_probs
 from xent.kernels.protocol import (
     HardTarget,
     Link,
@@ -86,6 +87,11 @@ class Composed:
         idle = _all_zero(a, b, h, xp)
         return xp.astype(xp.where(idle, 0.0, gradient), q.dtype, copy=False)
 
+    def row_fused(self, q: Array, target: Target, link: Link, c: Array) -> tuple[Array, Array]:
+        loss = self.row_statistics(q, target, link, frozenset({"loss"})).loss
+        coefficients = row_coefficients({"loss": c}, target, q.shape[-1])
+        return namespace(q).where(c == 0, 0.0, loss), self.row_gradient(q, target, link, coefficients)
+
     def element_statistics(self, q: Array, link: Link) -> tuple[Array, Array]:
         xp = namespace(q)
         x = to_compute(q)
@@ -109,6 +115,20 @@ class Composed:
         else:
             gradient = _times(a, 1 / (1 - x), xp) - _times(b, 1 / x, xp)
         return xp.astype(xp.where((a == 0) & (b == 0), 0.0, gradient), q.dtype, copy=False)
+
+    def element_fused(
+        self, q: Array, link: Link, t: Array, weight: Array | None, positive_weight: Array | None, scale: float
+    ) -> tuple[Array, Array]:
+        xp = namespace(q)
+        yes, no = self.element_statistics(q, link)
+        t, weight, positive_weight = (
+            None if x is None else xp.astype(x, yes.dtype, copy=False) for x in (t, weight, positive_weight)
+        )
+        counted = None if weight is None else weight != 0
+        values = algebra.element_values(yes, no, t, positive_weight, None, weight, counted, algebra.plain)
+        a, b = algebra.element_derivatives(yes, no, t, positive_weight, None, weight, counted)
+        total = xp.astype(xp.sum(values, dtype=xp.float64), yes.dtype)
+        return total, self.element_gradient(q, link, a * scale, b * scale)
 
 
 def surprisals(q: Array, link: Link) -> Array:

@@ -17,6 +17,7 @@ numbers.
 
     statistics:  yes = −log q,  no = −log(1 − q)
     gradient:    a·∂no + b·∂yes, with a and b one number an element
+    fused:       S = Σ w·(v·t·yes + (1 − t)·no) and c·∂S, in one pass
 
 Contract: 0·∞ is 0 where the target has no mass; an index outside the classes, or NaN in a row, gives NaN and never a
 read out of bounds; a row whose a, b and h are all zero has a gradient of exactly zero whatever it holds; float16 and
@@ -115,10 +116,28 @@ class Kernel(Protocol):
         """The gradient with respect to q, in q's dtype, from one a, b and h for each row."""
         ...
 
+    def row_fused(self, q: Array, target: Target, link: Link, c: Array) -> tuple[Array, Array]:
+        """(ℓ of each row, the gradient of Σ c·ℓ by q), in one pass over q where that can be.
+
+        A row whose c is zero has a loss and a gradient of zero, whatever it holds.
+        """
+        ...
+
     def element_statistics(self, q: Array, link: Link) -> tuple[Array, Array]:
         """(−log q, −log(1 − q)) of each element."""
         ...
 
     def element_gradient(self, q: Array, link: Link, a: Array, b: Array) -> Array:
         """a·∂(−log(1 − q)) + b·∂(−log q), in q's dtype."""
+        ...
+
+    def element_fused(
+        self, q: Array, link: Link, t: Array, weight: Array | None, positive_weight: Array | None, scale: float
+    ) -> tuple[Array, Array]:
+        """(S, scale·∂S/∂q) with S = Σ w·(v·t·(−log q) + (1 − t)·(−log(1 − q))).
+
+        t, weight (w) and positive_weight (v) broadcast to q's shape, and are read in the type of the arithmetic; None
+        is 1. S is an array without axes in that type, summed in float64; the gradient is in q's dtype. 0·∞ = 0; an
+        element of weight 0 adds 0 and has a gradient of exactly 0, whatever it and its target hold.
+        """
         ...

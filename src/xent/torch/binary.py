@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from xent.backends.torch import backend
+from xent.backends.torch.element_sum import element_sum, takes
 from xent.core import algebra
 from xent.core.arrays import Array, dtype_name, to_compute
 from xent.kernels.protocol import Task
@@ -65,6 +66,8 @@ def binary_cross_entropy_with_logits(
     if not floating or target.shape != input.shape or not _broadcast(input, weight, pos_weight):
         refuse(_binary_cross_entropy_with_logits, input, target, weight, None, None, how, pos_weight)
     dtype = result_type(input, target)
+    if how != "none" and takes(input, target, weight, pos_weight):
+        return element_sum(input, target, weight, pos_weight, input.numel() if how == "mean" else 1, dtype)
     value = _value(input, target, weight, pos_weight, dtype)
     return reduced(value, how).to(dtype)
 
@@ -149,8 +152,12 @@ def soft_margin_loss(
     how = reduction_of(size_average, reduce, reduction)
     if not is_floating(input) or not _broadcast(input, target):
         refuse(_soft_margin_loss, input, target, None, None, how)
-    yes, _ = _elements(to_compute(input) * target)
-    return reduced(yes, how).to(result_type(input))
+    z, dtype = to_compute(input) * target, result_type(input)
+    one = torch.ones((), dtype=torch.float32)
+    if how != "none" and takes(z, one, None, None):
+        return element_sum(z, one, None, None, z.numel() if how == "mean" else 1, dtype)
+    yes, _ = _elements(z)
+    return reduced(yes, how).to(dtype)
 
 
 @overridable
@@ -183,6 +190,10 @@ def multilabel_soft_margin_loss(
         refuse(_multilabel_soft_margin_loss, input, target, weight, None, None, reduction)
     # No autocast: PyTorch computes this one in the type that it is given.
     dtype = result_type(input, target, weight, autocast=False)
+    if reduction != "none" and _broadcast(input, target, weight) and takes(input, target, weight, None):
+        return element_sum(
+            input, target, weight, None, input.numel() if reduction == "mean" else input.shape[-1], dtype
+        )
     value = _value(input, target, weight, None, dtype)
     return reduced(value.sum(dim=input.dim() - 1) / input.shape[-1], reduction).to(dtype)
 
@@ -201,13 +212,16 @@ def _computed(z: Array, dtype: torch.dtype) -> Array:
 
 def _elements(z: Array) -> tuple[Array, Array]:
     """(−log σ(z), −log σ(−z))."""
-    task = Task("elements", "logits", "soft", "torch", z.device.type, dtype_name(z), tuple(z.shape), True)
+    task = Task(
+        "elements", "logits", "soft", "torch", z.device.type, dtype_name(z), tuple(z.shape), True,
+        traced=backend.traced(z),
+    )  # fmt: skip
     return backend.elements(choose(task), z, "logits")
 
 
 def _broadcast(input: Array, *others: Array | None) -> bool:
     """Whether the others broadcast to input's shape and no further."""
-    shapes = [x.shape for x in others if x is not None]
+    shapes = [x.shape for x in others if x is not None and x.shape != input.shape and x.shape != input.shape[-1:]]
     if not shapes:
         return True
     try:

@@ -7,8 +7,10 @@ from typing import Literal
 import torch
 
 from xent.backends.torch import backend
+from xent.backends.torch.label_sum import label_sum
 from xent.core import algebra
 from xent.core.arrays import Array, dtype_name, pick, to_compute
+from xent.errors import OptionError
 from xent.kernels.protocol import HardTarget, SoftTarget, Target, Task
 from xent.kernels.registry import choose
 from xent.torch.labels import class_axis, counted_labels, fits, in_range, label_weights, one_label
@@ -30,6 +32,8 @@ def cross_entropy(
     reduce: bool | None = None,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
+    *,
+    inplace_gradient: bool = False,
 ) -> Array:
     """Cross-entropy of scores against class indices or class probabilities; ``torch.nn.functional.cross_entropy``.
 
@@ -52,6 +56,10 @@ def cross_entropy(
     reduction : "none", "sum" or "mean"
     label_smoothing : float in [0, 1]
         ε.
+    inplace_gradient : bool
+        Make the gradient where the scores are, so that it takes no memory; then every second use of the scores raises.
+        For class indices, "mean" or "sum", and scores that a model made (contiguous, on the CPU, outside compilers and
+        transforms).
 
     Returns
     -------
@@ -63,6 +71,8 @@ def cross_entropy(
     RuntimeError, ValueError, IndexError
         What PyTorch raises, in its words. A class index out of range raises on the CPU; elsewhere, under a compiler and
         under ``torch.func`` transforms it gives NaN loss and NaN gradient.
+    OptionError
+        ``inplace_gradient=True`` where it cannot be, and a second use of the scores.
 
     References
     ----------
@@ -75,9 +85,21 @@ def cross_entropy(
     0.4076
     """
     how = reduction_of(size_average, reduce, reduction)
+    if how != "none" and 0.0 <= label_smoothing <= 1.0:
+        mean, dtype = how == "mean", result_type(input)
+        found = label_sum(input, target, weight, ignore_index, label_smoothing, mean, dtype, inplace_gradient)
+        if found is not None:
+            return found
     arguments = (input, target, weight, None, ignore_index, None, how, label_smoothing)
     if not is_floating(input) or input.dim() == 0 or label_smoothing > 1.0:
         refuse(_cross_entropy, *arguments)
+    if inplace_gradient:
+        raise OptionError(
+            "inplace_gradient=True",
+            'class indices, reduction "mean" or "sum", and plain tensors on the CPU',
+            "another call",
+            "Write inplace_gradient=False.",
+        )
     # PyTorch takes a negative one as none. Without classes there is nothing to spread over.
     epsilon = max(label_smoothing, 0.0) if class_axis(input) else 0.0
     if input.shape == target.shape:

@@ -22,7 +22,7 @@ def overridable(function: Callable[P, Array]) -> Callable[P, Array]:
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> Array:
-        every = (*args, *kwargs.values())
+        every = (*args, *kwargs.values()) if kwargs else args
         if has_torch_function(every):
             return handle_torch_function(call, every, *args, **kwargs)
         return function(*args, **kwargs)

@@ -12,6 +12,8 @@ import torch
 from torch._subclasses.fake_tensor import is_fake
 
 from xent.backends.torch.elements import elements
+from xent.backends.torch.lean import plain
+from xent.backends.torch.row_sum import row_sum
 from xent.backends.torch.rows import Spec, rows
 from xent.backends.torch.shaping import shape
 from xent.backends.torch.surprisals import surprisals
@@ -53,6 +55,12 @@ class TorchBackend:
         names = tuple(sorted(want))
         found = rows(q, index, probs, log_probs, Spec(kernel, link, names, on, off))
         return dict(zip(names, found, strict=True))
+
+    def fuses(self, q: Array) -> bool:
+        return bool(q.requires_grad and torch.is_grad_enabled() and plain(q))
+
+    def row_sum(self, kernel: Kernel, q: Array, target: Target, link: Link, c: Array) -> Array | None:
+        return row_sum(kernel, q, target, link, c)
 
     def elements(self, kernel: Kernel, q: Array, link: Link) -> tuple[Array, Array]:
         return elements(q, kernel, link)

@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 
-from xent.backends.torch.transforms import batched
+from xent.backends.torch.transforms import batched, has_no_memory
 from xent.core.arrays import Array, times, to_compute
+from xent.kernels.composed import composed
 from xent.kernels.protocol import Kernel, Link
 
 
@@ -20,10 +21,13 @@ def elements(q: Array, kernel: Kernel, link: Link) -> tuple[Array, Array]:
     return yes, no
 
 
-def _gradient(q: Array, a: Array, b: Array, kernel: Kernel, link: Link) -> Array:
+def gradient(q: Array, a: Array, b: Array, kernel: Kernel, link: Link) -> Array:
     """a·∂(−log(1 − q)) + b·∂(−log q); differentiable in q, a and b."""
     if torch.compiler.is_compiling():
         return _Gradient.apply(q, a, b, kernel, link)
+    if any(has_no_memory(x) for x in (q, a, b)):
+        # A transform of the backward alone: the kernel was chosen when q was still an array.
+        kernel = composed
     return _FullGradient.apply(q, a, b, kernel, link)
 
 
@@ -41,7 +45,7 @@ class _Elements(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, d_yes: Array, d_no: Array) -> tuple[Array, None, None]:
         (q,) = ctx.saved_tensors
-        return _gradient(q, d_no, d_yes, ctx.kernel, ctx.link), None, None
+        return gradient(q, d_no, d_yes, ctx.kernel, ctx.link), None, None
 
 
 class _FullElements(_Elements):
@@ -51,8 +55,8 @@ class _FullElements(_Elements):
         # In the type of the arithmetic, so that the slopes of half precision are not rounded before they are used.
         x = to_compute(q)
         one, zero = torch.ones_like(x), torch.zeros_like(x)
-        d_yes = _gradient(x, zero, one, ctx.kernel, ctx.link) * dq
-        return d_yes, _gradient(x, one, zero, ctx.kernel, ctx.link) * dq
+        d_yes = gradient(x, zero, one, ctx.kernel, ctx.link) * dq
+        return d_yes, gradient(x, one, zero, ctx.kernel, ctx.link) * dq
 
     @staticmethod
     def vmap(

@@ -86,7 +86,7 @@ class _Exponential:
     series: tuple[float, ...]
 
 
-_SINGLE = _Exponential(
+SINGLE = _Exponential(
     llvm=ir.FloatType(),
     integer=ir.IntType(32),
     mantissa=23,
@@ -97,7 +97,7 @@ _SINGLE = _Exponential(
     low=1.428606765330187e-06,
     series=(0.0013933641032, 0.00836914849086, 0.041666465006, 0.166665052604, 0.500000001346, 1.00000001077),
 )
-_DOUBLE = _Exponential(
+DOUBLE = _Exponential(
     llvm=ir.DoubleType(),
     integer=ir.IntType(64),
     mantissa=52,
@@ -129,7 +129,7 @@ def exp_of_drop(typing: Any, x: Any) -> Any:
 
     Straight-line code without a call or a branch, so that a loop around it becomes vector instructions.
     """
-    of = _SINGLE if x == types.float32 else _DOUBLE
+    of = SINGLE if x == types.float32 else DOUBLE
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         def number(value: float) -> Any:

@@ -9,226 +9,240 @@ import math
 
 import numpy as np
 
-from xent.kernels.cpu.half import load, store
-from xent.kernels.cpu.lanes import BLOCK, LANES, exp_of_drop, jit, peak_of, rest_of, row_at, workspace
-
-#: What a row is asked for, as bits.
-LOSS, LSE, ENTROPY, ARGMAX, SCORE_SUM = 1, 2, 4, 8, 16
+from xent.kernels.cpu.bits import ARGMAX, ENTROPY, LOSS, LSE, SCORE_SUM
+from xent.kernels.cpu.lanes import BLOCK, LANES, jit
+from xent.kernels.cpu.passes import (
+    keep_exponentials,
+    number_at,
+    peak_of,
+    settle,
+    sum_drops,
+    sum_entropy,
+    sum_exponentials,
+    sum_scores,
+    sum_target,
+)
+from xent.kernels.cpu.writes import write_mixed, write_scaled
 
 
 @jit
-def _rest_at_infinity(z):  # type: ignore[no-untyped-def]
-    """r where the peak is infinite: 0 for one score of +∞; NaN for two, for none that is finite, and for NaN."""
+def row_address(layout, row):  # type: ignore[no-untyped-def]
+    """Of class 0 of a row; see ``xent.kernels.cpu.layout``."""
+    start, _, step, plane, leap = layout
+    return start + (row // plane) * leap + (row % plane) * step
+
+
+@jit
+def _rest_at_infinity(z, like, size):  # type: ignore[no-untyped-def]
+    """r where the peak is infinite: 0 for one score of +∞; NaN for two, and for none that is finite."""
     count = 0
-    for i in range(z.size):
-        if z[i] != z[i]:
-            return np.nan
-        if z[i] == np.inf:
+    for i in range(size):
+        if number_at(z, like, i) == np.inf:
             count += 1
     return 0.0 if count == 1 else np.nan
 
 
 @jit
-def _drop_sum(z, peak, work):  # type: ignore[no-untyped-def]
-    """Σ (peak − z) in lanes, and in float64 over blocks."""
-    lanes = work[0]
+def _rest_of(z, like, size, peak, ahead):  # type: ignore[no-untyped-def]
+    """r of a row, which is NaN where the softmax is not defined."""
+    if peak != peak:
+        return np.nan
+    if math.isinf(peak):
+        return _rest_at_infinity(z, like, size)
+    rest, peaks = 0.0, 0
+    for start in range(0, size, BLOCK):
+        offset = start * like.itemsize
+        part, ties = sum_exponentials(z + offset, like, min(BLOCK, size - start), peak, 0, ahead + offset)
+        rest += part
+        peaks += ties
+    return rest + (peaks - 1)
+
+
+@jit
+def _kept_rest_of(z, like, size, peak, e, powers, unit, ahead):  # type: ignore[no-untyped-def]
+    """The same, with e^(z − m) in units at ``e``, which is the address of ``powers``."""
+    if peak != peak:
+        return np.nan
+    if math.isinf(peak):
+        for i in range(size):
+            powers[i] = 1 / unit if number_at(z, like, i) == peak else 0.0
+        return _rest_at_infinity(z, like, size)
+    rest, peaks = 0.0, 0
+    for start in range(0, size, BLOCK):
+        offset = start * like.itemsize
+        kept = e + start * powers.itemsize
+        part, ties = keep_exponentials(z + offset, like, min(BLOCK, size - start), peak, kept, ahead + offset)
+        rest += part
+        peaks += ties
+    return rest + (peaks - 1)
+
+
+@jit
+def _drops(z, like, size, peak):  # type: ignore[no-untyped-def]
     total = 0.0
-    for start in range(0, z.size, BLOCK):
-        block = z[start : min(start + BLOCK, z.size)]
-        lanes[:] = 0
-        parts = block.size // LANES
-        for b in range(parts):
-            part = block[b * LANES : b * LANES + LANES]
-            for i in range(LANES):
-                lanes[i] += z.dtype.type(0) if part[i] == peak else peak - part[i]
-        for i in range(LANES):
-            total += lanes[i]
-        for i in range(parts * LANES, block.size):
-            total += 0.0 if block[i] == peak else peak - block[i]
+    for start in range(0, size, BLOCK):
+        total += sum_drops(z + start * like.itemsize, like, min(BLOCK, size - start), peak)
     return total
 
 
 @jit
-def _sum(z, work):  # type: ignore[no-untyped-def]
-    total = 0.0
-    lanes = work[0]
-    for start in range(0, z.size, BLOCK):
-        block = z[start : min(start + BLOCK, z.size)]
-        lanes[:] = 0
-        parts = block.size // LANES
-        for b in range(parts):
-            part = block[b * LANES : b * LANES + LANES]
-            for i in range(LANES):
-                lanes[i] += part[i]
-        for i in range(LANES):
-            total += lanes[i]
-        for i in range(parts * LANES, block.size):
-            total += block[i]
-    return total
+def _hard_loss(z, like, size, peak, excess, k, on, off):  # type: ignore[no-untyped-def]
+    if k < 0 or k >= size:
+        return np.nan
+    score = number_at(z, like, k)
+    drop = 0.0 if score == peak else float(peak) - float(score)
+    loss = on * (drop + excess) if on != 0 else 0.0 * excess
+    if off != 0:
+        loss += off * (_drops(z, like, size, peak) + size * excess)
+    return loss
 
 
 @jit
-def _soft_sums(z, t, peak, on, off, work):  # type: ignore[no-untyped-def]
-    """(Σ t·(peak − z), Σ t) with t = on·p + off and 0·∞ = 0, in float64 over blocks."""
-    zero = z.dtype.type(0)
-    dots, masses = work[0], work[1]
+def _soft_sums(z, like, size, peak, p, compute, on, off):  # type: ignore[no-untyped-def]
+    """(Σ t·(m − z), Σ t)."""
     dot = mass = 0.0
-    for start in range(0, z.size, BLOCK):
-        stop = min(start + BLOCK, z.size)
-        block, target = z[start:stop], t[start:stop]
-        dots[:] = 0
-        masses[:] = 0
-        parts = block.size // LANES
-        for b in range(parts):
-            part = block[b * LANES : b * LANES + LANES]
-            p = target[b * LANES : b * LANES + LANES]
-            for i in range(LANES):
-                w = on * p[i] + off
-                drop = zero if part[i] == peak else peak - part[i]
-                dots[i] += zero if (w == zero and drop == drop) else w * drop
-                masses[i] += w
-        for i in range(LANES):
-            dot += dots[i]
-            mass += masses[i]
-        for i in range(parts * LANES, block.size):
-            w = on * target[i] + off
-            drop = zero if block[i] == peak else peak - block[i]
-            dot += 0.0 if (w == zero and drop == drop) else w * drop
-            mass += w
+    for start in range(0, size, BLOCK):
+        length = min(BLOCK, size - start)
+        target = p + start * compute.itemsize
+        part, share = sum_target(z + start * like.itemsize, like, length, peak, target, on, off)
+        dot += part
+        mass += float(on) * share + float(off) * length
     return dot, mass
 
 
 @jit
-def _argmax(z, peak):  # type: ignore[no-untyped-def]
+def _entropy(z, like, size, peak, rest, unit):  # type: ignore[no-untyped-def]
+    """log1p(r) + Σ e^(z − m)·(m − z)/(1 + r)."""
+    total = 0.0
+    for start in range(0, size, BLOCK):
+        total += sum_entropy(z + start * like.itemsize, like, min(BLOCK, size - start), peak)
+    return math.log1p(rest) + total * unit / (1.0 + rest)
+
+
+@jit
+def _argmax(z, like, size, peak):  # type: ignore[no-untyped-def]
     """The first peak, or the first NaN, as NumPy and PyTorch have it."""
-    for i in range(z.size):
-        if z[i] != z[i]:
-            return i
-    for i in range(z.size):
-        if z[i] == peak:
+    for i in range(size):
+        score = number_at(z, like, i)
+        if score == peak or score != score:
             return i
     return 0
 
 
 @jit
-def measure(z, work):  # type: ignore[no-untyped-def]
-    """m and r of a row."""
-    peak = peak_of(z, work)
-    return peak, (_rest_at_infinity(z) if math.isinf(peak) else rest_of(z, peak, work))
-
-
-@jit
-def entropy_of(z, peak, rest, work):  # type: ignore[no-untyped-def]
-    """log1p(r) + Σ e^{z − m}·(m − z)/(1 + r)."""
-    zero = z.dtype.type(0)
-    lanes = work[0]
+def _total(z, like, size):  # type: ignore[no-untyped-def]
     total = 0.0
-    for start in range(0, z.size, BLOCK):
-        block = z[start : min(start + BLOCK, z.size)]
-        lanes[:] = 0
-        parts = block.size // LANES
-        for b in range(parts):
-            part = block[b * LANES : b * LANES + LANES]
-            for i in range(LANES):
-                drop = part[i] - peak
-                e = exp_of_drop(drop)
-                lanes[i] += zero if (e == zero or part[i] == peak) else -e * drop
-        for i in range(LANES):
-            total += lanes[i]
-        for i in range(parts * LANES, block.size):
-            drop = block[i] - peak
-            e = exp_of_drop(drop)
-            total += zero if (e == zero or block[i] == peak) else -e * drop
-    return math.log1p(rest) + total / (1.0 + rest)
+    for start in range(0, size, BLOCK):
+        total += sum_scores(z + start * like.itemsize, like, min(BLOCK, size - start))
+    return total
 
 
 @jit
-def statistics(zs, stride, like, mode, size, begin, end, want, index, ps, p_stride, on, off, out, first):  # type: ignore[no-untyped-def]
-    """Rows begin … end: out[0] ℓ, out[1] lse, out[2] entropy, out[3] Σz, one number a row; first the argmax."""
-    scratch = np.empty(size, out.dtype)
-    work = workspace(out)
+def statistics(layout, like, size, begin, end, want, index, truths, on, off, out, first):  # type: ignore[no-untyped-def]
+    """Rows begin … end: out[0] ℓ, out[1] lse, out[2] entropy, out[3] Σz, one number a row; first the argmax.
+
+    ``truths`` is the layout of probabilities of the type of the arithmetic, or None.
+    """
+    kind = out.dtype.type
+    unit = _unit(out)
     for row in range(begin, end):
-        z = load(zs + row * stride, like, size, mode, scratch)
-        peak, rest = measure(z, work)
+        z = row_address(layout, row)
+        peak = peak_of(z, like, size)
+        rest = _rest_of(z, like, size, peak, row_address(layout, min(row + 1, end - 1)))
         excess = math.log1p(rest)
         if want & LOSS:
-            if ps != 0:
-                p = row_at(ps + row * p_stride, out, size)
-                dot, mass = _soft_sums(z, p, peak, on, off, work)
+            if truths is not None:
+                dot, mass = _soft_sums(z, like, size, peak, row_address(truths, row), out, kind(on), kind(off))
                 out[0, row] = dot + mass * excess
-            else:
-                k = index[row]
-                if k < 0 or k >= size:
-                    out[0, row] = np.nan
-                else:
-                    drop = 0.0 if z[k] == peak else float(peak) - float(z[k])
-                    loss = on * (drop + excess) if on != 0 else 0.0 * excess
-                    if off != 0:
-                        loss += off * (_drop_sum(z, peak, work) + size * excess)
-                    out[0, row] = loss
+            elif index is not None:
+                out[0, row] = _hard_loss(z, like, size, peak, excess, index[row], on, off)
         if want & LSE:
             out[1, row] = float(peak) + excess
         if want & ENTROPY:
-            out[2, row] = entropy_of(z, peak, rest, work)
+            out[2, row] = _entropy(z, like, size, peak, rest, unit)
         if want & ARGMAX:
-            first[row] = _argmax(z, peak)
+            first[row] = _argmax(z, like, size, peak)
         if want & SCORE_SUM:
-            out[3, row] = _sum(z, work)
+            out[3, row] = _total(z, like, size)
 
 
 @jit
-def gradient(  # type: ignore[no-untyped-def]
-    zs, stride, like, mode, size, begin, end, index, ps, p_stride, on, off, a, b, h, use, gs, g_stride
-):
-    """a·q − b·t + h·q·(s − H) of rows begin … end, to gs. ``use`` says whether there is a target (1), an h (2)."""
-    kind = a.dtype.type
+def _unit(like):  # type: ignore[no-untyped-def]
+    """See ``Lanes.unit``."""
+    return 2.0**-60 if like.itemsize == 8 else 2.0**-25
+
+
+@jit
+def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, target, past, losses, scale):  # type: ignore[no-untyped-def]
+    """a·q − b·t + h·q·(−log q − H) of rows begin … end, to where the layout ``target`` says.
+
+    The target is ``index`` or the layout ``truths``; the other is None, or both. ``h`` may be None. Where ``losses`` is
+    not, b is the weight of a row's loss, a = b·Σt is found on the way, and the loss is told: 0 in a row of weight 0,
+    which is not read. ``scale`` is a factor of b. ``past`` sends the gradient past the cache.
+    """
+    kind = b.dtype.type
     zero = kind(0)
-    scratch = np.empty(size, a.dtype)
-    work = workspace(a)
-    result = np.empty(size, a.dtype)
+    unit = kind(_unit(b))
+    # Room for whole vectors, from the start of a cache line on.
+    room = np.zeros(size + 3 * LANES, b.dtype)
+    powers = room[(-room.ctypes.data % 64) // room.itemsize :]
+    e = powers.ctypes.data
     on_, off_ = kind(on), kind(off)
+    a_ = h_ = zero
     for row in range(begin, end):
-        g = row_at(gs + row * g_stride, a, size) if mode == 0 else result
-        a_, b_ = a[row], b[row]
-        h_ = h[row] if use & 2 else zero
-        if a_ == zero and b_ == zero and h_ == zero:
-            g[:] = 0
-            store(g, gs + row * g_stride, like, mode)
+        g = row_address(target, row)
+        b_ = kind(b[row] * scale)
+        if losses is None:
+            a_ = a[row]
+        if h is not None:
+            h_ = h[row]
+        if b_ == zero and (losses is not None or a_ == zero) and h_ == zero:
+            write_scaled(e, size, g, like, zero, zero, zero, -1, zero, past)
+            if losses is not None:
+                losses[row] = zero
             continue
-        z = load(zs + row * stride, like, size, mode, scratch)
-        peak, rest = measure(z, work)
-        hard = (use & 1) != 0 and ps == 0
-        bad = hard and (index[row] < 0 or index[row] >= size)
-        if bad or rest != rest:
-            g[:] = np.nan
-            store(g, gs + row * g_stride, like, mode)
+        z = row_address(layout, row)
+        peak = peak_of(z, like, size)
+        rest = _kept_rest_of(z, like, size, peak, e, powers, unit, row_address(layout, min(row + 1, end - 1)))
+        excess = math.log1p(rest)
+        if losses is not None:
+            mass = on + off * size
+            if truths is not None:
+                dot, mass = _soft_sums(z, like, size, peak, row_address(truths, row), b, on_, off_)
+                losses[row] = dot + mass * excess
+            elif index is not None:
+                losses[row] = _hard_loss(z, like, size, peak, excess, index[row], on, off)
+            a_ = kind(b_ * mass)
+        k = -1
+        if index is not None:
+            k = index[row]
+            if k < 0 or k >= size:
+                rest = np.nan
+        if rest != rest:
+            write_scaled(e, size, g, like, zero, zero, kind(np.nan), -1, zero, past)
             continue
-        scale = kind(1.0 / (1.0 + rest))
-        r = kind(rest)
-        if ps != 0:
-            p = row_at(ps + row * p_stride, a, size)
-            for i in range(size):
-                bt = b_ * (on_ * p[i] + off_)
-                at_peak = z[i] == peak
-                e = exp_of_drop(zero if at_peak else z[i] - peak)
-                g[i] = ((a_ - bt) - bt * r) * scale if at_peak else a_ * scale * e - bt
-        else:
-            factor, shift = a_ * scale, b_ * off_ if hard else zero
-            for i in range(size):
-                at_peak = z[i] == peak
-                g[i] = factor * exp_of_drop(zero if at_peak else z[i] - peak) - shift
-            if hard:
-                k = index[row]
-                bt = b_ * (on_ + off_)
-                if z[k] == peak:
-                    g[k] = ((a_ - bt) - bt * r) * scale
-                else:
-                    g[k] = factor * exp_of_drop(z[k] - peak) - bt
-        if h_ != zero:
-            excess = kind(math.log1p(rest))
-            entropy = kind(entropy_of(z, peak, rest, work))
-            for i in range(size):
-                drop = zero if z[i] == peak else peak - z[i]
-                q = exp_of_drop(-drop) * scale
-                g[i] += zero if q == zero else h_ * q * (drop + excess - entropy)
-        store(g, gs + row * g_stride, like, mode)
+        share, r = kind(1.0 / (1.0 + rest)), kind(rest)
+        # One factor, or two where the first would be subnormal.
+        first, second = kind(a_ * share) * unit, kind(1)
+        if abs(first) < 1e-36:
+            first, second = unit, kind(a_ * share)
+        if truths is not None or h is not None:
+            entropy = excess if h is None else _entropy(z, like, size, peak, rest, unit)
+            mixture = (first, second, a_, b_, on_, off_, r, share, h_, unit * share, kind(excess - entropy))
+            if truths is not None:
+                write_mixed(e, z, like, row_address(truths, row), size, g, peak, mixture)
+            else:
+                one_hot = np.zeros(size, b.dtype)
+                if k >= 0:
+                    one_hot[k] = 1
+                write_mixed(e, z, like, one_hot.ctypes.data, size, g, peak, mixture)
+            continue
+        at_k = shift = zero
+        if index is not None:
+            bt = b_ * (on_ + off_)
+            shift = b_ * off_
+            at_peak = number_at(z, like, k) == peak
+            at_k = ((a_ - bt) - bt * r) * share if at_peak else powers[k] * first * second - bt
+        write_scaled(e, size, g, like, first, second, shift, k, at_k, past)
+    if past:
+        settle()

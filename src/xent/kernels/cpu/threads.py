@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 #: Below so many numbers the work of a call is done before a second thread has woken.
-SERIAL = 200_000
+SERIAL = 1_000_000
 
 _lock = threading.Lock()
 _pool: ThreadPoolExecutor | None = None

@@ -1,0 +1,74 @@
+"""A reduced loss whose gradient by the scores is made in the same pass over them, in forward.
+
+The gradient waits in the graph for the backward pass, is scaled there by what comes from above, and is handed over:
+nothing of the size of the scores is made but it. Where another derivative is wanted, or a second backward, it is made
+again from the scores.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+
+from xent.backends.torch.lean import plain
+from xent.backends.torch.spent import spent_error
+from xent.core.arrays import Array
+
+_HALF = (torch.float16, torch.bfloat16)
+
+
+class Job(Protocol):
+    """A reduced loss as a function of scores z; all else that it depends on is fixed."""
+
+    #: The tensors among it: whoever writes to one before it is needed again is told so.
+    tensors: tuple[Array | None, ...]
+
+    #: Whether the gradient is made where the scores were.
+    overwrites: bool
+
+    def forward(self, z: Array) -> tuple[Array, Array]:
+        """The loss, and its gradient by z in memory that nobody else holds."""
+        ...
+
+    def gradient(self, z: Array, above: float) -> Array:
+        """above·∂loss/∂z."""
+        ...
+
+    def differentiable(self, z: Array, above: Array) -> Array:
+        """The same, in functions that can be differentiated again by z and above."""
+        ...
+
+
+def reduced_loss(z: Array, job: Job) -> Array:
+    """The job's loss, differentiable in z in every way."""
+    loss: Array = _Reduced.apply(z, job)
+    return loss
+
+
+class _Reduced(torch.autograd.Function):
+    # In the style in which forward has the context: setup_context would cost a small call half of its time.
+    @staticmethod
+    def forward(ctx: Any, z: Array, job: Job) -> Array:
+        ctx.save_for_backward(z, *job.tensors)
+        ctx.job = job
+        loss, ctx.gradient = job.forward(z)
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, g: Array) -> tuple[Array, None]:
+        job: Job = ctx.job
+        # Taken out of the graph: nobody else holds it, so it may be written to, and may become z.grad as it is.
+        found = vars(ctx).pop("gradient", None)
+        again = torch.is_grad_enabled() or not plain(g)
+        if job.overwrites and (found is None or again):
+            raise spent_error()
+        if again:
+            return job.differentiable(ctx.saved_tensors[0], g), None
+        above = g.item()
+        if found is None or (above != 1.0 and found.dtype in _HALF and not job.overwrites):
+            # A second backward; or a gradient that was rounded to half precision before it was scaled.
+            return job.gradient(ctx.saved_tensors[0], above), None
+        if above != 1.0:
+            found.mul_(above)
+        return found, None

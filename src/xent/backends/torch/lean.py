@@ -1,0 +1,40 @@
+"""When a call may go straight to memory: plain tensors, and nobody who wants to see what is done with them."""
+
+from __future__ import annotations
+
+import torch
+from torch.autograd import forward_ad
+
+from xent.core.arrays import Array
+
+_KINDS = (torch.Tensor, torch.nn.Parameter)
+#: The hooks on saved tensors that are at work. PyTorch before 2.8 does not tell, and is taken to have none: what that
+#: loses is memory under a checkpoint.
+_hooks = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", lambda ignore_tracing: None)
+
+
+def plain(*tensors: Array | None) -> bool:
+    """Whether all tensors (None is skipped) are dense numbers in this process's memory, and no compiler, tracer,
+    transform, dispatch mode, forward-mode level or hook on saved tensors is at work."""
+    if (
+        torch.compiler.is_compiling()
+        or forward_ad._current_level >= 0
+        or torch._C._are_functorch_transforms_active()
+        or torch._C._len_torch_dispatch_stack()
+        or torch._C._get_tracing_state() is not None
+        # A checkpoint recomputes in order not to keep what is of the size of the scores: no gradient is kept for it.
+        or _hooks(True) is not None
+    ):
+        return False
+    for x in tensors:
+        if x is not None and not (
+            type(x) in _KINDS
+            and x.is_cpu
+            and x.layout is torch.strided
+            and not x.is_neg()
+            and not x._is_zerotensor()
+            and not torch._C._functorch.is_functorch_wrapped_tensor(x)
+            and not torch._C._functorch.is_legacy_batchedtensor(x)
+        ):
+            return False
+    return True

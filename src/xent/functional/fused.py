@@ -1,0 +1,36 @@
+"""A reduced cross-entropy of rows with its gradient in one pass: where each example's part in the result is known
+before its scores are read."""
+
+from __future__ import annotations
+
+from xent.core.arrays import Array, compute_dtype
+from xent.functional.call import Call
+from xent.functional.reducing import Reducer
+from xent.kernels.registry import choose
+
+
+def parts(call: Call, reducer: Reducer) -> Array | None:
+    """∂result/∂ℓ of each row: its weight over the denominator, 0 where it does not count.
+
+    None where that is not known beforehand: for elements, and for a mean over nothing.
+    """
+    if not call.rows or call.target is None or call.link != "logits":
+        return None
+    xp = call.xp
+    dtype = compute_dtype(call.q)
+    one = xp.ones(call.q.shape[:-1], dtype=dtype, device=call.q.device)
+    scale = reducer.scale(call, one)
+    if call.reads and float(scale) == 0.0:
+        return None
+    part = one * scale if call.weight is None else call.weight * scale
+    return part if call.counted is None else xp.where(call.counted, part, 0.0)
+
+
+def fused_sum(call: Call, reducer: Reducer) -> Array | None:
+    """The reduced loss, whose gradient is made with it; None where a backend has no use for that."""
+    if reducer.reduction == "none" or not call.backend.fuses(call.q):
+        return None
+    c = parts(call, reducer)
+    if c is None or call.target is None:
+        return None
+    return call.backend.row_sum(choose(call.task), call.q, call.target, call.link, c)

@@ -1,0 +1,21 @@
+"""Arrays of either framework as NumPy arrays on the same memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from xent.core.arrays import Array, dtype_name, library, namespace
+
+#: How the memory of an operand lies beside that of the elements: it is 1 everywhere and has none, one number for all,
+#: one for each class of the last axis, one for each element.
+ONE, SAME, CLASSES, EACH = 0, 1, 2, 3
+
+
+def as_numpy(x: Array) -> Any:
+    """x without a copy; bfloat16, which NumPy does not have, as the int16 that its bits are."""
+    if library(x) != "torch":
+        return np.asarray(x)
+    x = x.detach().resolve_neg()
+    return (x.view(namespace(x).int16) if dtype_name(x) == "bfloat16" else x).numpy()
