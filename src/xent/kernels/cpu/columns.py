@@ -7,14 +7,14 @@ gathered as a tile (class, row), and their gradient is spread again. The formula
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from xent.kernels.cpu.bits import ARGMAX, ENTROPY, LOSS, LSE, SCORE_SUM
 from xent.kernels.cpu.lanes import LANES, exp_of_drop, jit
+from xent.kernels.cpu.logarithm import log1p_of_fraction, log_of_complement
 from xent.kernels.cpu.passes import number_at, put_number
-from xent.kernels.cpu.rows import row_address
+from xent.kernels.cpu.rows import row_address, unit_of
+from xent.kernels.cpu.tiles import tile_exponentials, tile_peaks, tile_scaled
 
 
 @jit
@@ -61,85 +61,71 @@ def _count(layout, begin, end):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _measure(tile, size, peaks, rests):  # type: ignore[no-untyped-def]
-    """m and r of each row; r is NaN where the softmax is not defined."""
-    kind = tile.dtype.type
-    zero, one = kind(0), kind(1)
-    ties = np.empty(LANES, tile.dtype)
-    void = np.zeros(LANES, tile.dtype)
-    peaks[:] = kind(-np.inf)
-    rests[:] = 0.0
-    ties[:] = -one
-    for k in range(size):
-        z = tile[k]
-        for i in range(LANES):
-            peaks[i] = z[i] if z[i] > peaks[i] else peaks[i]
-            void[i] += zero if z[i] == z[i] else one
-    for k in range(size):
-        z = tile[k]
-        for i in range(LANES):
-            at_peak = z[i] == peaks[i]
-            rests[i] += zero if at_peak else exp_of_drop(z[i] - peaks[i])
-            ties[i] += one if at_peak else zero
-    for i in range(LANES):
-        infinite = peaks[i] == np.inf
-        bad = void[i] > zero or peaks[i] == -np.inf or (infinite and ties[i] > zero)
-        rests[i] = np.nan if bad else rests[i] + ties[i]
-
-
-@jit
 def _logarithms(rests, excesses):  # type: ignore[no-untyped-def]
+    """log(1 + r) of each row."""
     for i in range(LANES):
-        excesses[i] = math.log1p(rests[i])
+        r = rests[i]
+        small = log1p_of_fraction(min(r, 1.0))
+        large = log_of_complement(1.0, 1.0 + r)
+        excesses[i] = large if r > 1.0 else small
+        excesses[i] = r if r != r else excesses[i]
 
 
 @jit
-def _hard_losses(tile, size, peaks, excesses, index, on, off, count, losses):  # type: ignore[no-untyped-def]
-    spread = np.zeros(LANES)
-    if off != 0:
-        for k in range(size):
-            z = tile[k]
-            for i in range(LANES):
-                spread[i] += 0.0 if z[i] == peaks[i] else float(peaks[i] - z[i])
+def _label_drops(tile, size, peaks, index, count, drops):  # type: ignore[no-untyped-def]
+    """m − z of each row's label; NaN where it is no class."""
     for i in range(count):
         k = index[i]
         if k < 0 or k >= size:
-            losses[i] = np.nan
-            continue
-        drop = 0.0 if tile[k, i] == peaks[i] else float(peaks[i]) - float(tile[k, i])
-        # A target without mass takes no part, but NaN stays NaN.
-        loss = on * (drop + excesses[i]) if on != 0 else 0.0 * excesses[i]
-        losses[i] = loss + off * (spread[i] + size * excesses[i]) if off != 0 else loss
+            drops[i] = np.nan
+        else:
+            drops[i] = 0.0 if tile[k, i] == peaks[i] else float(peaks[i]) - float(tile[k, i])
 
 
 @jit
-def _soft_losses(tile, truth, size, peaks, excesses, on, off, masses, losses):  # type: ignore[no-untyped-def]
+def _drop_sums(tile, size, peaks, sums):  # type: ignore[no-untyped-def]
+    """Σ (m − z) of each row."""
+    sums[:] = 0.0
+    for k in range(size):
+        z = tile[k]
+        for i in range(LANES):
+            sums[i] += 0.0 if z[i] == peaks[i] else float(peaks[i] - z[i])
+
+
+@jit
+def _hard_losses(drops, sums, excesses, size, on, off, losses):  # type: ignore[no-untyped-def]
+    for i in range(LANES):
+        # A target without mass takes no part, but NaN stays NaN.
+        loss = on * (drops[i] + excesses[i]) if on != 0 else 0.0 * (drops[i] - drops[i] + excesses[i])
+        losses[i] = loss + off * (sums[i] + size * excesses[i]) if off != 0 else loss
+
+
+@jit
+def _soft_sums(tile, truth, size, peaks, on, off, masses, sums):  # type: ignore[no-untyped-def]
+    """Σ t and Σ t·(m − z) of each row."""
     zero = tile.dtype.type(0)
-    losses[:] = 0.0
+    sums[:] = 0.0
     masses[:] = 0.0
     for k in range(size):
         z, p = tile[k], truth[k]
         for i in range(LANES):
             t = on * p[i] + off
             drop = zero if z[i] == peaks[i] else peaks[i] - z[i]
-            losses[i] += zero if (t == zero and drop == drop) else t * drop
+            sums[i] += zero if (t == zero and drop == drop) else t * drop
             masses[i] += t
-    for i in range(LANES):
-        losses[i] += masses[i] * excesses[i]
 
 
 @jit
-def _entropies(tile, size, peaks, rests, excesses, entropies):  # type: ignore[no-untyped-def]
+def _entropy_sums(tile, size, peaks, sums):  # type: ignore[no-untyped-def]
+    """Σ e^(z − m)·(m − z) of each row."""
     zero = tile.dtype.type(0)
-    entropies[:] = 0.0
+    sums[:] = 0.0
     for k in range(size):
         z = tile[k]
         for i in range(LANES):
             drop = zero if z[i] == peaks[i] else peaks[i] - z[i]
             e = exp_of_drop(-drop)
-            entropies[i] += zero if e == zero else e * drop
-    for i in range(LANES):
-        entropies[i] = excesses[i] + entropies[i] / (1.0 + rests[i])
+            sums[i] += zero if e == zero else e * drop
 
 
 @jit
@@ -164,26 +150,25 @@ def statistics(layout, like, size, begin, end, want, index, truths, on, off, out
     tile = np.empty((size, LANES), out.dtype)
     truth = np.empty((size, LANES), out.dtype) if truths is not None else tile
     peaks = np.empty(LANES, out.dtype)
-    rests, excesses, losses, masses = np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES)
+    rests, excesses, sums, masses = np.empty(LANES), np.empty(LANES), np.zeros(LANES), np.zeros(LANES)
+    entropies = np.empty(LANES)
+    at, peaks_at, rests_at = tile.ctypes.data, peaks.ctypes.data, rests.ctypes.data
     row = begin
     while row < end:
         count = _count(layout, row, end)
         _gather(layout, like, size, row, count, tile)
-        _measure(tile, size, peaks, rests)
-        _logarithms(rests, excesses)
+        tile_peaks(at, out, size, peaks_at)
+        # What reads the scores comes first: the exponentials take their place.
         if want & LOSS:
             if truths is not None:
                 _gather(truths, out, size, row, count, truth)
-                _soft_losses(tile, truth, size, peaks, excesses, kind(on), kind(off), masses, losses)
+                _soft_sums(tile, truth, size, peaks, kind(on), kind(off), masses, sums)
             elif index is not None:
-                _hard_losses(tile, size, peaks, excesses, index[row : row + count], on, off, count, losses)
-            out[0, row : row + count] = losses[:count]
-        if want & LSE:
-            for i in range(count):
-                out[1, row + i] = float(peaks[i]) + excesses[i]
+                _label_drops(tile, size, peaks, index[row : row + count], count, masses)
+                if off != 0:
+                    _drop_sums(tile, size, peaks, sums)
         if want & ENTROPY:
-            _entropies(tile, size, peaks, rests, excesses, masses)
-            out[2, row : row + count] = masses[:count]
+            _entropy_sums(tile, size, peaks, entropies)
         if want & ARGMAX:
             for i in range(count):
                 first[row + i] = _argmax(tile, size, i, peaks[i])
@@ -193,83 +178,80 @@ def statistics(layout, like, size, begin, end, want, index, truths, on, off, out
                 for k in range(size):
                     total += tile[k, i]
                 out[3, row + i] = total
+        tile_exponentials(at, out, size, peaks_at, rests_at)
+        _logarithms(rests, excesses)
+        if want & LOSS:
+            if truths is not None:
+                for i in range(count):
+                    out[0, row + i] = sums[i] + masses[i] * excesses[i]
+            elif index is not None:
+                _hard_losses(masses, sums, excesses, size, on, off, sums)
+                for i in range(count):
+                    out[0, row + i] = sums[i]
+        if want & LSE:
+            for i in range(count):
+                out[1, row + i] = float(peaks[i]) + excesses[i]
+        if want & ENTROPY:
+            for i in range(count):
+                out[2, row + i] = excesses[i] + entropies[i] / (1.0 + rests[i])
         row += count
 
 
 @jit
-def _exponentials(tile, size, peaks):  # type: ignore[no-untyped-def]
-    """e^(z − m) in place of z; 1 at every peak."""
-    zero = tile.dtype.type(0)
+def _drops_in_place(tile, size, peaks, out):  # type: ignore[no-untyped-def]
+    """m − z of each class, to a tile of its own."""
     for k in range(size):
-        z = tile[k]
+        z, drop = tile[k], out[k]
         for i in range(LANES):
-            z[i] = exp_of_drop(zero if z[i] == peaks[i] else z[i] - peaks[i])
+            drop[i] = 0 if z[i] == peaks[i] else peaks[i] - z[i]
 
 
 @jit
-def _slopes(tile, size, peaks, rests, h, out):  # type: ignore[no-untyped-def]
-    """h·q·(−log q − H) of each class."""
+def _add_slopes(tile, size, unit, drops, shares, excesses, entropies, h):  # type: ignore[no-untyped-def]
+    """From powers in a tile of their own to h·q·(−log q − H), beside the drops."""
     zero = tile.dtype.type(0)
-    excesses, entropies = np.empty(LANES), np.empty(LANES)
-    _logarithms(rests, excesses)
-    _entropies(tile, size, peaks, rests, excesses, entropies)
     for k in range(size):
-        z, slope = tile[k], out[k]
+        e, drop = tile[k], drops[k]
         for i in range(LANES):
-            drop = zero if z[i] == peaks[i] else peaks[i] - z[i]
-            q = exp_of_drop(-drop) / tile.dtype.type(1.0 + rests[i])
-            slope[i] = zero if q == zero else h[i] * q * (drop + tile.dtype.type(excesses[i] - entropies[i]))
+            q = e[i] * unit * shares[i]
+            drop[i] = zero if q == zero else h[i] * q * (drop[i] + tile.dtype.type(excesses[i] - entropies[i]))
 
 
 @jit
-def _mix_hard(tile, size, peaks, rests, a, b, index, on, off, count):  # type: ignore[no-untyped-def]
-    """a·q − b·t in place of z, for a label of each row; NaN in rests for a label that is no class."""
-    kind = tile.dtype.type
-    zero = kind(0)
-    factors = np.empty(LANES, tile.dtype)
-    labelled = np.zeros(LANES, np.bool_)
+def _mix_hard(tile, size, unit, rests, shares, a, b, index, on, off, count, lanes):  # type: ignore[no-untyped-def]
+    """a·q − b·t in place of the powers, for a label of each row; NaN in rests for a label that is no class."""
+    factors, shifts, own = lanes[0], lanes[1], lanes[2]
+    for i in range(LANES):
+        factors[i] = a[i] * shares[i] * unit
+        shifts[i] = b[i] * off
     for i in range(count):
-        if index[i] < 0 or index[i] >= size:
+        k = index[i]
+        if k < 0 or k >= size:
             rests[i] = np.nan
         else:
-            labelled[i] = tile[index[i], i] == peaks[i]
-    _exponentials(tile, size, peaks)
-    for i in range(LANES):
-        factors[i] = a[i] * kind(1.0 / (1.0 + rests[i]))
-    shift = off if off != 0 else zero
-    for i in range(count):
-        # The label's own number, before the others: it is put back after them.
-        if rests[i] == rests[i]:
+            # The label's own number, before the others: it is put back after them. A power of 1 tells a peak; the
+            # formula is as right for what is 1 by rounding.
             bt = b[i] * (on + off)
-            k = index[i]
-            if labelled[i]:
-                own = ((a[i] - bt) - bt * kind(rests[i])) * kind(1.0 / (1.0 + rests[i]))
-            else:
-                own = factors[i] * tile[k, i] - bt
-            peaks[i] = own
-    for k in range(size):
-        e = tile[k]
-        for i in range(LANES):
-            e[i] = factors[i] * e[i] - b[i] * shift
+            r = tile.dtype.type(rests[i])
+            at_peak = tile[k, i] * unit == 1
+            own[i] = ((a[i] - bt) - bt * r) * shares[i] if at_peak else factors[i] * tile[k, i] - bt
+    tile_scaled(tile.ctypes.data, tile, size, factors.ctypes.data, shifts.ctypes.data)
     for i in range(count):
         if rests[i] == rests[i]:
-            tile[index[i], i] = peaks[i]
+            tile[index[i], i] = own[i]
 
 
 @jit
-def _mix_soft(tile, size, peaks, rests, a, b, truth, on, off):  # type: ignore[no-untyped-def]
-    """a·q − b·t in place of z, for probabilities of each row."""
+def _mix_soft(tile, size, unit, rests, shares, a, b, truth, on, off):  # type: ignore[no-untyped-def]
+    """a·q − b·t in place of the powers, for probabilities of each row."""
     kind = tile.dtype.type
-    one = kind(1)
-    _exponentials(tile, size, peaks)
     for k in range(size):
         e, p = tile[k], truth[k]
         for i in range(LANES):
-            scale = kind(1.0 / (1.0 + rests[i]))
             bt = b[i] * (on * p[i] + off)
-            # e = 1 tells a peak; the formula is as right for what is 1 by rounding.
-            above = ((a[i] - bt) - bt * kind(rests[i])) * scale
-            e[i] = above if e[i] == one else a[i] * scale * e[i] - bt
+            power = e[i] * unit
+            above = ((a[i] - bt) - bt * kind(rests[i])) * shares[i]
+            e[i] = above if power == 1 else a[i] * shares[i] * power - bt
 
 
 @jit
@@ -291,11 +273,13 @@ def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, ta
     ``index``, ``truths``, ``h`` and ``losses`` may be None; see ``xent.kernels.cpu.rows.gradient``.
     """
     kind = b.dtype.type
-    on_, off_ = kind(on), kind(off)
+    on_, off_, unit = kind(on), kind(off), kind(unit_of(b))
     tile = np.empty((size, LANES), b.dtype)
-    lanes = np.zeros((4, LANES), b.dtype)
-    peaks, a_, b_, h_ = lanes[0], lanes[1], lanes[2], lanes[3]
-    rests, each, masses = np.empty(LANES), np.empty(LANES), np.empty(LANES)
+    lanes = np.zeros((8, LANES), b.dtype)
+    peaks, a_, b_, h_, shares, spare = lanes[0], lanes[1], lanes[2], lanes[3], lanes[4], lanes[5:]
+    wide = np.zeros((5, LANES))
+    rests, excesses, sums, masses, entropies = wide[0], wide[1], wide[2], wide[3], wide[4]
+    at, peaks_at, rests_at = tile.ctypes.data, peaks.ctypes.data, rests.ctypes.data
     truth = slopes = tile
     if truths is not None:
         truth = np.empty((size, LANES), b.dtype)
@@ -305,38 +289,58 @@ def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, ta
     while row < end:
         count = _count(layout, row, end)
         _gather(layout, like, size, row, count, tile)
-        _measure(tile, size, peaks, rests)
+        tile_peaks(at, b, size, peaks_at)
         for i in range(count):
             b_[i] = b[row + i] * scale
+        # What reads the scores comes first: the exponentials take their place.
         if truths is not None:
             _gather(truths, b, size, row, count, truth)
-        if losses is not None:
-            excesses = np.empty(LANES)
+            if losses is not None:
+                _soft_sums(tile, truth, size, peaks, on_, off_, masses, sums)
+        elif index is not None and losses is not None:
+            _label_drops(tile, size, peaks, index[row : row + count], count, masses)
+            if off != 0:
+                _drop_sums(tile, size, peaks, sums)
+        if h is not None:
+            _entropy_sums(tile, size, peaks, entropies)
+            _drops_in_place(tile, size, peaks, slopes)
+        tile_exponentials(at, b, size, peaks_at, rests_at)
+        for i in range(LANES):
+            shares[i] = 1.0 / (1.0 + rests[i])
+        if losses is not None or h is not None:
             _logarithms(rests, excesses)
+        if losses is not None:
             if truths is not None:
-                _soft_losses(tile, truth, size, peaks, excesses, on_, off_, masses, each)
-            elif index is not None:
+                for i in range(LANES):
+                    sums[i] += masses[i] * excesses[i]
+            else:
+                _hard_losses(masses, sums, excesses, size, on, off, sums)
                 masses[:] = on + off * size
-                _hard_losses(tile, size, peaks, excesses, index[row : row + count], on, off, count, each)
             for i in range(count):
-                losses[row + i] = 0 if b_[i] == 0 else each[i]
+                losses[row + i] = 0 if b_[i] == 0 else sums[i]
                 a_[i] = b_[i] * masses[i]
         else:
-            a_[:count] = a[row : row + count]
+            for i in range(count):
+                a_[i] = a[row + i]
         if h is not None:
-            h_[:count] = h[row : row + count]
-            _slopes(tile, size, peaks, rests, h_, slopes)
+            for i in range(count):
+                h_[i] = h[row + i]
+            for i in range(LANES):
+                entropies[i] = excesses[i] + entropies[i] / (1.0 + rests[i])
+            _add_slopes(tile, size, unit, slopes, shares, excesses, entropies, h_)
         if truths is not None:
-            _mix_soft(tile, size, peaks, rests, a_, b_, truth, on_, off_)
+            _mix_soft(tile, size, unit, rests, shares, a_, b_, truth, on_, off_)
         elif index is not None:
-            _mix_hard(tile, size, peaks, rests, a_, b_, index[row : row + count], on_, off_, count)
+            _mix_hard(tile, size, unit, rests, shares, a_, b_, index[row : row + count], on_, off_, count, spare)
         else:
-            _exponentials(tile, size, peaks)
+            for i in range(LANES):
+                spare[0, i] = a_[i] * shares[i] * unit
+                spare[1, i] = 0
+            tile_scaled(at, b, size, spare[0].ctypes.data, spare[1].ctypes.data)
+        if h is not None:
             for k in range(size):
                 for i in range(LANES):
-                    tile[k, i] *= a_[i] * kind(1.0 / (1.0 + rests[i]))
-        if h is not None:
-            tile += slopes
+                    tile[k, i] += slopes[k, i]
         _settle(tile, size, rests, a_, b_, h_, count)
         _spread(tile, target, like, size, row, count)
         row += count

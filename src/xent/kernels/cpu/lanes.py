@@ -7,6 +7,7 @@ of a sum does not grow with the number of classes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,12 +23,19 @@ BLOCK = 64 * LANES
 _OPTIONS: dict[str, Any] = {
     "error_model": "numpy",
     "nogil": True,
-    "cache": True,
     # "contract" for fused multiply-add. Not "nnan" or "ninf": NaN and −∞ are data here. Not "reassoc": the rounding
     # trick in exp_of_drop is undone by it.
     "fastmath": {"contract", "nsz"},
 }
-jit = njit(**_OPTIONS)
+
+
+def jit(function: Callable[..., Any]) -> Any:
+    """Compile at the first call, and keep the code on disk: beside this file, in the user's cache folder, or in
+    NUMBA_CACHE_DIR. Where none of them can be written to, every process compiles anew."""
+    try:
+        return njit(cache=True, **_OPTIONS)(function)
+    except RuntimeError:  # Numba's, for want of a folder; what else it raises, it raises again here
+        return njit(**_OPTIONS)(function)
 
 
 @intrinsic

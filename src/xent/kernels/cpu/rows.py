@@ -144,7 +144,7 @@ def statistics(layout, like, size, begin, end, want, index, truths, on, off, out
     ``truths`` is the layout of probabilities of the type of the arithmetic, or None.
     """
     kind = out.dtype.type
-    unit = _unit(out)
+    unit = unit_of(out)
     for row in range(begin, end):
         z = row_address(layout, row)
         peak = peak_of(z, like, size)
@@ -167,7 +167,7 @@ def statistics(layout, like, size, begin, end, want, index, truths, on, off, out
 
 
 @jit
-def _unit(like):  # type: ignore[no-untyped-def]
+def unit_of(like):  # type: ignore[no-untyped-def]
     """See ``Lanes.unit``."""
     return 2.0**-60 if like.itemsize == 8 else 2.0**-25
 
@@ -182,7 +182,7 @@ def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, ta
     """
     kind = b.dtype.type
     zero = kind(0)
-    unit = kind(_unit(b))
+    unit = kind(unit_of(b))
     # Room for whole vectors, from the start of a cache line on.
     room = np.zeros(size + 3 * LANES, b.dtype)
     powers = room[(-room.ctypes.data % 64) // room.itemsize :]
