@@ -221,7 +221,9 @@ def _elements(z: Array) -> tuple[Array, Array]:
 
 def _broadcast(input: Array, *others: Array | None) -> bool:
     """Whether the others broadcast to input's shape and no further."""
-    shapes = [x.shape for x in others if x is not None and x.shape != input.shape and x.shape != input.shape[-1:]]
+    # Shapes of one length only: (5,) == (batch, 5) asks whether batch is 5, and a compiler keeps that as a condition.
+    end = {input.dim(): input.shape, 1: input.shape[-1:]}
+    shapes = [x.shape for x in others if x is not None and (x.dim() not in end or x.shape != end[x.dim()])]
     if not shapes:
         return True
     try:
