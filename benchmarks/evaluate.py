@@ -1,7 +1,7 @@
 """Time and memory of ``xent evaluate`` on 3,000,000 rows × 10 float32 logits in Parquet: the whole process, warm file.
 
 Writes the file in a temporary folder, runs the real command, prints a row for each run and the machine.
-Run: ``python benchmarks/evaluate.py [--rows N] [--classes K] [--runs R]``.
+Run from the root: ``python -m benchmarks.evaluate [--rows N] [--classes K] [--runs R]``.
 The claim: at most 5 s and 400 MB on 2 cores.
 """
 
@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
+
+from benchmarks import _machine
 
 # NumPy and pyarrow are imported where the file is written, in a process of its own: Linux counts the memory of the
 # process that starts another in the peak of the one that is started.
+ROOT = Path(__file__).resolve().parents[1]
 ROWS, CLASSES = 3_000_000, 10  # the shape of the claim
 _GROUP = 250_000  # rows written at a time
 
@@ -69,14 +70,11 @@ def main() -> None:
     if given.write:
         write_file(given.write, given.rows, given.classes)
         return
-    print(
-        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"numpy {version('numpy')}, pyarrow {version('pyarrow')}"
-    )
+    print(_machine.short("numpy", "pyarrow"))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "predictions.parquet"
         asked = ["--rows", str(given.rows), "--classes", str(given.classes), "--write", str(path)]
-        subprocess.run([sys.executable, __file__, *asked], check=True)
+        subprocess.run([sys.executable, "-m", "benchmarks.evaluate", *asked], cwd=ROOT, check=True)
         print(f"{given.rows:,} rows × {given.classes} float32 logits, {path.stat().st_size / 2**20:.0f} MiB of Parquet")
         for number in range(1, given.runs + 1):
             seconds, peak = run(path, given.classes)

@@ -33,12 +33,16 @@ def kernel(request: pytest.FixtureRequest) -> Kernel:
     return request.param
 
 
-def take(kernel: Kernel, q: Any, family: Any, link: Any, target: Any, want: Any) -> None:
-    """Skip where the kernel says that this is not for it."""
+def take(kernel: Kernel, q: Any, family: Any, link: Any, target: Any, want: Any, *, smoothed: bool = False) -> None:
+    """Skip where the kernel says that this is not for it. Rows without NaN are passed for sound."""
     library = "torch" if isinstance(q, torch.Tensor) else "numpy"
     shape, strides = tuple(q.shape), q.stride() if library == "torch" else q.strides
     contiguous = strides[-1] == (1 if library == "torch" else q.itemsize)
-    task = Task(family, link, target, library, "cpu", dtype_name(q), shape, contiguous, frozenset(want))
+    sound = family == "rows" and link != "logits" and not np.isnan(numbers(q)).any()
+    task = Task(
+        family, link, target, library, "cpu", dtype_name(q), shape, contiguous, frozenset(want),
+        smoothed=smoothed, sound=bool(sound),
+    )  # fmt: skip
     reason = kernel.refuses(task)
     if reason is not None:
         pytest.skip(f"{kernel.name} refuses: {reason}")
@@ -64,7 +68,7 @@ WANT = {
 def test_statistics(kernel: Kernel, library: str, dtype: str, link: Any, regime: str, target: Any) -> None:
     values, labels, probs = rows(link, dtype, regime)
     q = as_array(values, dtype, library)
-    take(kernel, q, "rows", link, target, WANT[link])
+    take(kernel, q, "rows", link, target, WANT[link], smoothed=target == "hard")
     on, off = 0.75, 0.0625
     mine: Any = (
         HardTarget(as_array(labels, "int64", library), on, off)
@@ -109,7 +113,9 @@ def test_gradient_formula(kernel: Kernel, library: str, dtype: str, link: Any, t
     """a·p − b·t − h·p(log p + H), and its two relatives, with a, b and h of any sign; a row of zeros is zero."""
     values, labels, probs = rows(link, dtype, "random")
     q = as_array(values, dtype, library)
-    take(kernel, q, "rows", link, "hard" if target == "hard" else "soft", {"loss"})
+    take(
+        kernel, q, "rows", link, "hard" if target == "hard" else "soft", {"loss", "entropy"}, smoothed=target == "hard"
+    )
     on, off = 0.75, 0.0625
     base = np.eye(K)[labels] if target == "hard" else probs
     if target == "hard":
@@ -144,56 +150,95 @@ def test_gradient_formula(kernel: Kernel, library: str, dtype: str, link: Any, t
     np.testing.assert_array_equal(numbers(found[2]), np.zeros(K))
 
 
+@pytest.mark.parametrize("on", [1.0, 0.75])
+@pytest.mark.parametrize("regime", ["random", "confident", "tiny"])
+@pytest.mark.parametrize("link", LINKS)
+@pytest.mark.parametrize(("library", "dtype"), CELLS)
+def test_labels(kernel: Kernel, library: str, dtype: str, link: Any, regime: str, on: float) -> None:
+    """−on·log q(y), and its gradient by one number a row of any sign; a row of zero is zero."""
+    values, labels, _ = rows(link, dtype, regime)
+    q = as_array(values, dtype, library)
+    take(kernel, q, "rows", link, "hard", {"loss"})
+    target = HardTarget(as_array(labels, "int64", library), on)
+    found = kernel.row_statistics(q, target, link, frozenset({"loss"})).loss
+    compute = "float64" if dtype == "float64" else "float32"
+    assert dtype_name(found) == compute
+    b = np.array([0.5, -1.25, 0.0, 2.0])
+    a = as_array(on * b, compute, library) if link == "logits" else None
+    gradient = kernel.row_gradient(q, target, link, RowCoefficients(a, as_array(b, compute, library)))
+    assert dtype_name(gradient) == dtype
+    step = {"float16": 2.0**-11, "bfloat16": 2.0**-8}.get(dtype, 0.0)
+    limit = float(torch.finfo(getattr(torch, dtype)).max)
+    for i in range(N):
+        x = oracle.exact(values[i])
+        row = oracle.row(x, link)
+        t = [oracle.mpf(on) * one for one in oracle.one_hot(int(labels[i]), K)]
+        loss = oracle.row_loss(t, row)
+        scale = on * (sensitive(row.surprisals[labels[i]]) if link == "logits" else float(loss))
+        near(found[i], loss, 3 * eps_of(dtype) * scale)
+        for got, slope in zip(numbers(gradient[i]), oracle.row_gradient(t, row, x, link), strict=True):
+            exact = float(oracle.times(oracle.mpf(b[i]), slope))
+            if abs(exact) > limit:
+                assert got == math.copysign(inf, exact)
+            else:
+                size = abs(exact) + (abs(b[i]) if link == "logits" else 0.0)
+                assert abs(got - exact) <= 3 * eps_of(dtype) * size + step * abs(exact) + 1e-7 * bool(step)
+    np.testing.assert_array_equal(numbers(gradient[2]), np.zeros(K))
+
+
+@pytest.mark.parametrize("kind", ["hard", "soft"])
 @pytest.mark.parametrize("link", LINKS)
 @pytest.mark.parametrize("library", ["numpy", "torch"])
-def test_an_idle_row_is_exactly_zero_whatever_it_holds(kernel: Kernel, library: str, link: Any) -> None:
+def test_an_idle_row_is_exactly_zero_whatever_it_holds(kernel: Kernel, library: str, link: Any, kind: str) -> None:
     bad = [[nan] * 3, [inf, inf, 0.0], [-inf] * 3, [0.0, nan, 1.0]]
     q = as_array([*bad, [0.2, 0.3, 0.5]], "float64", library)
-    take(kernel, q, "rows", link, "hard", {"loss"})
+    take(kernel, q, "rows", link, kind, {"loss"})
     zeros = as_array([0.0] * 5, "float64", library)
-    for target in (
-        HardTarget(as_array([0, 1, 2, -1, 7], "int64", library)),
-        SoftTarget(as_array([[0.5, 0.5, 0.0]] * 5, "float64", library)),
-    ):
-        found = kernel.row_gradient(q, target, link, RowCoefficients(zeros, zeros, zeros))
-        np.testing.assert_array_equal(numbers(found), np.zeros((5, 3)))
-        for some in (RowCoefficients(b=zeros), RowCoefficients(h=zeros), RowCoefficients(a=zeros)):
-            np.testing.assert_array_equal(numbers(kernel.row_gradient(q, target, link, some)), np.zeros((5, 3)))
+    hard = HardTarget(as_array([0, 1, 2, -1, 7], "int64", library))
+    target = hard if kind == "hard" else SoftTarget(as_array([[0.5, 0.5, 0.0]] * 5, "float64", library))
+    for some in (RowCoefficients(zeros, zeros), RowCoefficients(b=zeros), RowCoefficients(a=zeros)):
+        np.testing.assert_array_equal(numbers(kernel.row_gradient(q, target, link, some)), np.zeros((5, 3)))
+    take(kernel, q, "rows", link, kind, {"loss", "entropy"})
+    for some in (RowCoefficients(zeros, zeros, zeros), RowCoefficients(h=zeros)):
+        np.testing.assert_array_equal(numbers(kernel.row_gradient(q, target, link, some)), np.zeros((5, 3)))
 
 
+@pytest.mark.parametrize(("on", "off"), [(1.0, 0.0), (0.7, 0.1)])
 @pytest.mark.parametrize("link", LINKS)
 @pytest.mark.parametrize("library", ["numpy", "torch"])
 def test_an_index_outside_the_classes_is_nan_and_its_neighbours_are_not(
-    kernel: Kernel, library: str, link: Any
+    kernel: Kernel, library: str, link: Any, on: float, off: float
 ) -> None:
     """On real memory: the rows before and after hold other numbers, so a read out of bounds would be finite."""
     values = np.full((5, 3), {"logits": 0.5, "log_probs": math.log(1 / 3), "probs": 1 / 3}[link])
     q = as_array(values, "float64", library)
-    take(kernel, q, "rows", link, "hard", {"loss"})
+    take(kernel, q, "rows", link, "hard", {"loss"}, smoothed=off != 0)
     for kind in ("int64", "int32"):
         labels = as_array([0, 3, -1, 2**31 - 1, 2], kind, library)
-        for on, off in ((1.0, 0.0), (0.7, 0.1)):
-            target = HardTarget(labels, on, off)
-            loss = numbers(kernel.row_statistics(q, target, link, frozenset({"loss"})).loss)
-            np.testing.assert_array_equal(np.isnan(loss), [False, True, True, True, False])
-            one = as_array([1.0] * 5, "float64", library)
-            found = numbers(
-                kernel.row_gradient(q, target, link, RowCoefficients(a=one if link == "logits" else None, b=one))
-            )
-            np.testing.assert_array_equal(np.isnan(found).all(axis=1), [False, True, True, True, False])
-            assert np.isfinite(found[[0, 4]]).all()
+        target = HardTarget(labels, on, off)
+        loss = numbers(kernel.row_statistics(q, target, link, frozenset({"loss"})).loss)
+        np.testing.assert_array_equal(np.isnan(loss), [False, True, True, True, False])
+        one = as_array([1.0] * 5, "float64", library)
+        found = numbers(
+            kernel.row_gradient(q, target, link, RowCoefficients(a=one if link == "logits" else None, b=one))
+        )
+        np.testing.assert_array_equal(np.isnan(found).all(axis=1), [False, True, True, True, False])
+        assert np.isfinite(found[[0, 4]]).all()
 
 
+@pytest.mark.parametrize("kind", ["hard", "soft"])
 @pytest.mark.parametrize("link", LINKS)
 @pytest.mark.parametrize("library", ["numpy", "torch"])
-def test_nan_in_a_row_is_nan_in_loss_and_gradient(kernel: Kernel, library: str, link: Any) -> None:
-    q = as_array([[0.2, nan, 0.5], [0.2, 0.3, 0.5]], "float64", library)
-    take(kernel, q, "rows", link, "hard", {"loss"})
-    one = as_array([1.0, 1.0], "float64", library)
-    for target in (
-        HardTarget(as_array([0, 0], "int64", library)),
-        SoftTarget(as_array([[1.0, 0.0, 0.0]] * 2, "float64", library)),
-    ):
+def test_nan_in_a_row_is_nan_in_loss_and_gradient(kernel: Kernel, library: str, link: Any, kind: str) -> None:
+    """In a class near the first, and in one far from it, which another part of the code reads."""
+    for classes, at in ((3, 1), (3, 2), (200, 70), (200, 199)):
+        values = np.full((2, classes), 1 / classes)
+        values[0, at] = nan
+        q = as_array(values, "float64", library)
+        take(kernel, q, "rows", link, kind, {"loss"})
+        one = as_array([1.0, 1.0], "float64", library)
+        hard = HardTarget(as_array([0, 0], "int64", library))
+        target = hard if kind == "hard" else SoftTarget(as_array(np.eye(classes)[[0, 0]], "float64", library))
         loss = numbers(kernel.row_statistics(q, target, link, frozenset({"loss"})).loss)
         np.testing.assert_array_equal(np.isnan(loss), [True, False])
         found = numbers(

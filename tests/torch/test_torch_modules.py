@@ -11,25 +11,11 @@ from typing import Any
 import pytest
 import torch
 from torch.testing import assert_close
-from torch_samples import CLASSES, MODULES, upstream
+from torch_samples import CLASSES, MODULES, built, inputs, upstream
 
 import xent.torch as X
 
 DTYPES = [torch.float64, torch.float32]
-
-
-def inputs(name: str, dtype: torch.dtype) -> list[Any]:
-    torch.manual_seed(23)
-    make = MODULES[name].module_inputs_func
-    found = list(make(MODULES[name], device="cpu", dtype=dtype, requires_grad=True, training=True))
-    # LinearCrossEntropyLoss has 857; every seventh is 122.
-    return found[::7] if len(found) > 200 else found
-
-
-def built(cls: Any, sample: Any) -> torch.nn.Module:
-    """The module with parameters that do not depend on the class."""
-    torch.manual_seed(7)
-    return cls(*sample.constructor_input.args, **sample.constructor_input.kwargs)
 
 
 def run(module: torch.nn.Module, sample: Any) -> tuple[torch.Tensor, list[torch.Tensor]]:

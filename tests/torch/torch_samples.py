@@ -93,3 +93,18 @@ def gradients(function: Callable[..., Any], sample: Any) -> tuple[torch.Tensor, 
 
 def clones(sample: Any) -> Iterator[torch.Tensor]:
     yield from (x.detach().clone().requires_grad_() for x in leaves(sample))
+
+
+def inputs(name: str, dtype: torch.dtype) -> list[Any]:
+    """The samples of a module."""
+    torch.manual_seed(23)
+    make = MODULES[name].module_inputs_func
+    found = list(make(MODULES[name], device="cpu", dtype=dtype, requires_grad=True, training=True))
+    # LinearCrossEntropyLoss has 857; every seventh is 122.
+    return found[::7] if len(found) > 200 else found
+
+
+def built(cls: Any, sample: Any) -> torch.nn.Module:
+    """The module with parameters that do not depend on the class."""
+    torch.manual_seed(7)
+    return cls(*sample.constructor_input.args, **sample.constructor_input.kwargs)

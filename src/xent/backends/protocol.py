@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -34,14 +34,14 @@ class Backend(Protocol):
         """The row statistics by name; differentiable in q and in a soft target."""
         ...
 
-    def fuses(self, q: Array, others: Sequence[Any]) -> bool:
-        """Whether a gradient by q, and by no other argument, will be wanted, and may be made together with the loss."""
+    def fuses(self, q: Array, *others: Any) -> bool:
+        """Whether a gradient by q will be wanted, and none by the others, and may be made together with the loss."""
         ...
 
     def row_sum(
-        self, kernel: Kernel, q: Array, target: Target, link: Link, c: Array, reduced: Callable[[Array], Array]
-    ) -> Array:
-        """``reduced`` of the losses of rows, with ∂/∂ℓ = c, and its gradient by q made in the same pass."""
+        self, kernel: Kernel, q: Array, target: Target, link: Link, c: Array, total: Callable[[Array], Array]
+    ) -> Array | None:
+        """``total`` of the losses, Σ c·ℓ, with its gradient by q made in the same pass; None where it cannot be."""
         ...
 
     def elements(self, kernel: Kernel, q: Array, link: Link) -> tuple[Array, Array]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from xent.core.arrays import HALF, Array, dtype_name, first_position, namespace, sum_classes, to_compute
+from xent.core.arrays import Array, dtype_name, first_position, namespace, sum_classes, to_compute
 from xent.errors import LabelError, NormalizationError, ProbabilityError, WeightError, XentError
 
 
@@ -51,6 +51,8 @@ def labels_in_range(indices: Array, classes: int, inspect: Inspector) -> None:
     xp = namespace(indices)
     # Compared in a type that holds every label and K: uint8 labels and K = 1000 would wrap otherwise.
     wide = indices if dtype_name(indices) == "uint64" else xp.astype(indices, xp.int64, copy=False)
+    if dtype_name(wide) == "int64" and _within(wide, 0, classes - 1):
+        return
     bad = inspect.only_counted((wide < 0) | (wide >= classes))
     if bool(xp.any(bad)):
         position = first_position(bad)
@@ -98,6 +100,13 @@ def tolerance_of(x: Array, *, log: bool = False) -> float:
         # factor; over a row this is 2^-8·H(q), and H(q) ≤ log K.
         tolerance += 2**-8 * math.log(max(x.shape[-1], 1))
     return tolerance
+
+
+def highest_of(x: Array, *, log: bool = False) -> float:
+    """The most that a number of x may be in a distribution; ``log``: a hair above 0, from rounding in log_softmax."""
+    if not log:
+        return 1.0
+    return {"float64": 1e-5, "float32": 1e-4}.get(dtype_name(x), 1e-2)
 
 
 def normalized(x: Array, name: str, inspect: Inspector, *, log: bool = False, hint: str = "") -> Array:
@@ -165,10 +174,8 @@ def predicted_log_probabilities(
 ) -> Array:
     """Each ≤ 0, and exponentials that sum to one. NaN of an example that counts passes, and gives NaN."""
     hint = "If these are scores write Logits(…): they have not been through log_softmax."
-    ceiling = 1e-2 if dtype_name(q) in HALF else 1e-4 if dtype_name(q) == "float32" else 1e-5
     if not (inspect.reads and _within(q, -float("inf"), 0.0)):
-        # Rounding in log_softmax may leave a hair above zero; that is a probability of one.
-        bad = _counted_elements(q > (ceiling if rows else 0), inspect, rows)
+        bad = _counted_elements(q > (highest_of(q, log=True) if rows else 0), inspect, rows)
         q = inspect.settle(
             q,
             bad,

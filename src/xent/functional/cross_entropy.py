@@ -15,7 +15,7 @@ from xent.core.shaping import Shaping
 from xent.core.values import Inspector, hard_rows
 from xent.errors import KindError, SoftTargetError, UndefinedPairError
 from xent.functional.call import P_, Q_, Call
-from xent.functional.fused import fused_sum, parts, reduced
+from xent.functional.fused import fused_sum, parts, total
 from xent.functional.prepare import prepare
 from xent.functional.projection import projection_gradient
 from xent.functional.reducing import Reducer
@@ -147,7 +147,7 @@ def value_and_grad(
         c = parts(call, reducer) if shaping is None and not penalties else None
         if c is not None and call.target is not None:
             each, gradient = choose(call.task).row_fused(call.q, call.target, call.link, c)
-            value, gradient = reduced(call, reducer, each), call.xp.moveaxis(gradient, -1, call.axis)
+            value, gradient = total(call, reducer, each), call.xp.moveaxis(gradient, -1, call.axis)
         else:
             losses = _values(call, shaping, penalties)
             value = reducer(call, losses)

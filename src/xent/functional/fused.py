@@ -7,16 +7,16 @@ from xent.core import algebra
 from xent.core.arrays import Array, compute_dtype
 from xent.functional.call import Call
 from xent.functional.reducing import Reducer
-from xent.kernels.protocol import SoftTarget
 from xent.kernels.registry import choose
 
 
 def parts(call: Call, reducer: Reducer) -> Array | None:
     """∂result/∂ℓ of each row: its weight over the denominator, 0 where it does not count.
 
-    None where that is not known beforehand: for elements, and for a mean over nothing.
+    None where that is not known beforehand or not wanted: for elements, a mean over nothing, and where every example
+    keeps its own loss.
     """
-    if not call.rows or call.target is None or call.link != "logits":
+    if reducer.reduction == "none" or not call.rows or call.target is None or call.link != "logits":
         return None
     xp = call.xp
     dtype = compute_dtype(call.q)
@@ -28,22 +28,19 @@ def parts(call: Call, reducer: Reducer) -> Array | None:
     return part if call.counted is None else xp.where(call.counted, part, 0.0)
 
 
-def reduced(call: Call, reducer: Reducer, losses: Array) -> Array:
+def fused_sum(call: Call, reducer: Reducer) -> Array | None:
+    """The reduced loss, whose gradient is made with it; None where a backend has no use for that."""
+    if not call.backend.fuses(call.q, call.weight, reducer.denominator):
+        return None
+    c = parts(call, reducer)
+    if c is None or call.target is None:
+        return None
+    return call.backend.row_sum(
+        choose(call.task), call.q, call.target, call.link, c, lambda losses: total(call, reducer, losses)
+    )
+
+
+def total(call: Call, reducer: Reducer, losses: Array) -> Array:
     """The result, from the loss of each row."""
     each = algebra.row_values({"loss": losses}, None, (), call.weight, call.counted, call.backend.apply)
     return reducer(call, each)
-
-
-def fused_sum(call: Call, reducer: Reducer) -> Array | None:
-    """The reduced loss, whose gradient is made with it; None where a backend has no use for that."""
-    if reducer.reduction == "none" or call.target is None:
-        return None
-    target = call.target
-    truth = (target.probs, target.log_probs) if isinstance(target, SoftTarget) else (target.index,)
-    if not call.backend.fuses(call.q, (call.weight, reducer.denominator, *truth)):
-        return None
-    c = parts(call, reducer)
-    if c is None:
-        return None
-    kernel = choose(call.task)
-    return call.backend.row_sum(kernel, call.q, target, call.link, c, lambda losses: reduced(call, reducer, losses))

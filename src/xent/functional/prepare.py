@@ -13,6 +13,7 @@ from xent.core.values import Inspector
 from xent.functional.call import P_, PREDICTIONS, Q_, TARGETS, Call
 from xent.functional.projection import projected_scores
 from xent.functional.truth import binary_truth, counted_examples, smoothing_of, soft_target, takes_part
+from xent.functional.verdict import sound
 from xent.functional.weights import along, weigh_rows, weight_array
 from xent.kernels.protocol import Family, HardTarget, Link, Statistic, Target, Task
 
@@ -66,7 +67,7 @@ def prepare(
     q = projected_scores(Q, counted, w) if isinstance(Q, Projection) else source
     if rows:
         q = xp.moveaxis(q, axis, -1)
-    q = _checked_prediction(q, link, inspect, rows)
+    q, found_sound = _checked_prediction(q, link, inspect, rows)
     if class_weight is not None:
         c = weight_array(class_weight, source, "class_weight=", reads)
         checks.require_vector(c, shape[axis] if shape else 1, "class_weight=")
@@ -77,7 +78,7 @@ def prepare(
         if positive_weight.ndim:
             checks.require_vector(positive_weight, shape[axis] if shape else 1, "positive_weight=")
             positive_weight = along(positive_weight, axis, len(shape))
-    task = _task(backend, q, "rows" if rows else "elements", link, target, want)
+    task = _task(backend, q, "rows" if rows else "elements", link, target, want, found_sound)
     return Call(backend, xp, task, q, axis, target, t, counted, w, positive_weight, reads)
 
 
@@ -96,8 +97,8 @@ def prepare_prediction(Q: Any, *, weight: Any, want: frozenset[Statistic]) -> Ca
         checks.require_weight_shape(w, examples, "weight=", "example")
     inspect = Inspector(reads, takes_part(None, w, examples), axis)
     q = projected_scores(Q, None, w) if isinstance(Q, Projection) else source
-    q = _checked_prediction(xp.moveaxis(q, axis, -1), link, inspect, True)
-    task = _task(backend, q, "rows", link, None, want)
+    q, found_sound = _checked_prediction(xp.moveaxis(q, axis, -1), link, inspect, True)
+    task = _task(backend, q, "rows", link, None, want, found_sound)
     return Call(backend, xp, task, q, axis, None, None, None, w, None, reads)
 
 
@@ -152,16 +153,24 @@ def _require_shapes(P: P_, truth: Array, shape: tuple[int, ...], axis: int) -> N
         checks.require_same_axis(P.axis, axis, len(shape))
 
 
-def _checked_prediction(q: Array, link: Link, inspect: Inspector, rows: bool) -> Array:
-    if link == "probs":
-        return values.predicted_probabilities(q, inspect, rows=rows)
-    if link == "log_probs":
-        return values.predicted_log_probabilities(q, inspect, rows=rows)
-    return q
+def _checked_prediction(q: Array, link: Link, inspect: Inspector, rows: bool) -> tuple[Array, bool]:
+    """q, and whether each of its rows was found to be a distribution."""
+    if link == "logits":
+        return q, False
+    if rows and sound(q, log=link == "log_probs", reads=inspect.reads):
+        return q, True
+    check = values.predicted_probabilities if link == "probs" else values.predicted_log_probabilities
+    return check(q, inspect, rows=rows), False
 
 
 def _task(
-    backend: Backend, q: Array, family: Family, link: Link, target: Target | None, want: frozenset[Statistic]
+    backend: Backend,
+    q: Array,
+    family: Family,
+    link: Link,
+    target: Target | None,
+    want: frozenset[Statistic],
+    found_sound: bool = False,
 ) -> Task:
     kind = "none" if target is None else "hard" if isinstance(target, HardTarget) else "soft"
     if family == "elements":
@@ -177,6 +186,8 @@ def _task(
         contiguous=_contiguous(q),
         want=want,
         traced=backend.traced(q),
+        smoothed=isinstance(target, HardTarget) and bool(target.off),
+        sound=found_sound,
     )
 
 

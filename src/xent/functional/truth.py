@@ -8,6 +8,7 @@ from xent.core.arrays import Array, compute_dtype, namespace, to_compute
 from xent.core.targets import Distribution, Indicators, Labels
 from xent.core.values import Inspector
 from xent.functional.call import P_
+from xent.functional.verdict import sound
 from xent.kernels.protocol import SoftTarget
 
 
@@ -66,12 +67,15 @@ def probabilities_of(
     x = xp.moveaxis(P.probs, axis, -1)
     if P.holds == "probs":
         hint = "If these are scores write Distribution.from_logits(…). If the class axis is another one, tell Q: axis=."
-        x = values.probabilities_of_p(x, "Distribution(probs)", inspect)
-        x = values.normalized(x, "Distribution(probs)", inspect, hint=hint)
+        if not sound(x, log=False, reads=inspect.reads):
+            x = values.probabilities_of_p(x, "Distribution(probs)", inspect)
+            x = values.normalized(x, "Distribution(probs)", inspect, hint=hint)
         return _probabilities(x, like), None
     if P.holds == "logits":
         x = to_compute(x)
         x = -backend.surprisals(x if P.temperature == 1.0 else x / P.temperature, "logits")
         return None, _probabilities(values.defined(x, "Distribution.from_logits(scores)", inspect), like)
-    x = values.predicted_log_probabilities(x, inspect, rows=True, name="Distribution.from_log_probs(log_probs)")
-    return None, _probabilities(values.defined(x, "Distribution.from_log_probs(log_probs)", inspect), like)
+    if not sound(x, log=True, reads=inspect.reads):
+        x = values.predicted_log_probabilities(x, inspect, rows=True, name="Distribution.from_log_probs(log_probs)")
+        x = values.defined(x, "Distribution.from_log_probs(log_probs)", inspect)
+    return None, _probabilities(x, like)

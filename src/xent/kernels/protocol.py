@@ -97,6 +97,10 @@ class Task:
     want: frozenset[Statistic] = frozenset({"loss"})
     #: Whether the array is a stand-in without memory: under a compiler, in a transform, on the meta device.
     traced: bool = False
+    #: Whether labels have a share of every class besides their own.
+    smoothed: bool = False
+    #: Whether every row was found to be a distribution (so without NaN), for probabilities and log-probabilities.
+    sound: bool = False
 
 
 class Kernel(Protocol):
@@ -113,7 +117,10 @@ class Kernel(Protocol):
         ...
 
     def row_gradient(self, q: Array, target: Target | None, link: Link, coefficients: RowCoefficients) -> Array:
-        """The gradient with respect to q, in q's dtype, from one a, b and h for each row."""
+        """The gradient with respect to q, in q's dtype, from one a, b and h for each row.
+
+        h is None where the task did not want the entropy.
+        """
         ...
 
     def row_fused(self, q: Array, target: Target, link: Link, c: Array) -> tuple[Array, Array]:

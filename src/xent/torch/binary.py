@@ -221,10 +221,20 @@ def _elements(z: Array) -> tuple[Array, Array]:
 
 def _broadcast(input: Array, *others: Array | None) -> bool:
     """Whether the others broadcast to input's shape and no further."""
-    shapes = [x.shape for x in others if x is not None and x.shape != input.shape and x.shape != input.shape[-1:]]
+    shapes = [x.shape for x in others if x is not None and not _fits(x, input)]
     if not shapes:
         return True
     try:
         return bool(torch.broadcast_shapes(input.shape, *shapes) == input.shape)
     except RuntimeError:  # the shapes do not fit at all
         return False
+
+
+def _fits(x: Array, input: Array) -> bool:
+    """Whether x has input's shape or that of its last axis: told at once, for the sake of small calls.
+
+    Axes are counted first: comparing a length with that of another axis would fix a batch that is exported as dynamic.
+    """
+    if x.dim() == input.dim():
+        return bool(x.shape == input.shape)
+    return x.dim() == 1 and input.dim() > 0 and bool(x.shape[0] == input.shape[-1])

@@ -67,8 +67,8 @@ def kl_div(
         refuse(_kl_div, input, target, None, None, how, log_target)
     dtype = result_type(input, target)
     x, t = (y.double() if dtype == torch.float64 else to_compute(y) for y in (input, target))
-    value = reduced(_of_logs(x, t) if log_target else _of_probabilities(x, t), how).to(dtype)
-    return value / input.shape[0] if batchmean and input.dim() != 0 else value
+    value = reduced(_of_logs(x, t) if log_target else _of_probabilities(x, t), how)
+    return (value / input.shape[0] if batchmean and input.dim() != 0 else value).to(dtype)
 
 
 def _of_probabilities(x: Array, t: Array) -> Array:

@@ -9,7 +9,7 @@ import torch
 from xent.backends.torch import backend
 from xent.backends.torch.label_sum import label_sum
 from xent.core import algebra
-from xent.core.arrays import Array, dtype_name, pick, to_compute
+from xent.core.arrays import Array, compute_dtype, dtype_name, pick, to_compute
 from xent.errors import OptionError
 from xent.kernels.protocol import HardTarget, SoftTarget, Target, Task
 from xent.kernels.registry import choose
@@ -140,10 +140,15 @@ def _of_probabilities(input: Array, target: Array, weight: Array | None, epsilon
     q, t = _classes_last(input.double() if dtype == torch.float64 else input), _classes_last(target)
     classes = q.shape[-1]
     on, off = (1.0 - epsilon, epsilon / classes) if epsilon else (1.0, 0.0)
-    if weight is None:
-        loss = _surprisal(q, SoftTarget(t, on, off))
-    else:
-        loss = _surprisal(q, SoftTarget((to_compute(t) * on + off) * weight))
+    soft = SoftTarget(t, on, off) if weight is None else SoftTarget((to_compute(t) * on + off) * weight)
+    if reduction != "none" and q.numel() and backend.fuses(q):
+        rows = q.shape[:-1].numel()
+        c = torch.full(q.shape[:-1], 1.0 if reduction == "sum" else 1.0 / rows, dtype=compute_dtype(q))
+        task = _task(q, soft)
+        found = backend.row_sum(choose(task), q, soft, "logits", c, lambda each: reduced(each, reduction, rows))
+        if found is not None:
+            return found.to(dtype)
+    loss = _surprisal(q, soft)
     return reduced(loss, reduction, loss.numel()).to(dtype)
 
 
@@ -151,9 +156,13 @@ def _surprisal(q: Array, target: Target) -> Array:
     """ℓ of each row, in float32 at least."""
     if not q.shape[-1]:
         return to_compute(q).sum(-1)  # no classes, so no examples or no mass: PyTorch's empty batch of shape (0, 0)
+    return backend.rows(choose(_task(q, target)), q, target, "logits", _LOSS)["loss"]  # type: ignore[arg-type]
+
+
+def _task(q: Array, target: Target) -> Task:
     kind: Literal["hard", "soft"] = "hard" if isinstance(target, HardTarget) else "soft"
     contiguous = bool(q.shape[-1] <= 1 or q.stride()[-1] == 1)
-    task = Task(
+    return Task(
         "rows",
         "logits",
         kind,
@@ -165,7 +174,6 @@ def _surprisal(q: Array, target: Target) -> Array:
         _LOSS,  # type: ignore[arg-type]
         traced=backend.traced(q),
     )
-    return backend.rows(choose(task), q, target, "logits", _LOSS)["loss"]  # type: ignore[arg-type]
 
 
 def _classes_last(x: Array) -> Array:

@@ -6,7 +6,7 @@ gradient written in PyTorch's operations; so every higher derivative exists too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -58,16 +58,15 @@ class TorchBackend:
         found = rows(q, index, probs, log_probs, Spec(kernel, link, names, on, off))
         return dict(zip(names, found, strict=True))
 
-    def fuses(self, q: Array, others: Sequence[Any]) -> bool:
-        if not (q.requires_grad and torch.is_grad_enabled()):
+    def fuses(self, q: Array, *others: Any) -> bool:
+        if not (q.requires_grad and torch.is_grad_enabled() and plain(q)):
             return False
-        tensors = [x for x in others if isinstance(x, torch.Tensor)]
-        return not any(x.requires_grad for x in tensors) and plain(q, *tensors)
+        return not any(getattr(x, "requires_grad", False) for x in others)
 
     def row_sum(
-        self, kernel: Kernel, q: Array, target: Target, link: Link, c: Array, reduced: Callable[[Array], Array]
-    ) -> Array:
-        return row_sum(kernel, q, target, link, c, reduced)
+        self, kernel: Kernel, q: Array, target: Target, link: Link, c: Array, total: Callable[[Array], Array]
+    ) -> Array | None:
+        return row_sum(kernel, q, target, link, c, total)
 
     def elements(self, kernel: Kernel, q: Array, link: Link) -> tuple[Array, Array]:
         return elements(q, kernel, link)

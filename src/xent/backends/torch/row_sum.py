@@ -8,15 +8,30 @@ from typing import Any
 import torch
 
 from xent.backends.torch.handover import reduced_loss, scale_rows
+from xent.backends.torch.lean import plain
 from xent.backends.torch.row_gradient import Spec, row_gradient
 from xent.core.arrays import Array
 from xent.kernels.coefficients import row_coefficients
 from xent.kernels.protocol import HardTarget, Kernel, Link, Target
 
 
-def row_sum(kernel: Kernel, q: Array, target: Target, link: Link, c: Array, reduced: Callable[[Array], Array]) -> Array:
-    """``reduced`` of the losses of rows, whose derivative by each is c; differentiable in q, and in nothing else."""
-    return reduced_loss(q, _RowSum(kernel, target, link, c, reduced))
+def row_sum(
+    kernel: Kernel, q: Array, target: Target, link: Link, c: Array, total: Callable[[Array], Array]
+) -> Array | None:
+    """``total`` of the losses, which is Σ c·ℓ, differentiable in q; None where another derivative is wanted too."""
+    others = _tensors(target)
+    if not (q.requires_grad and torch.is_grad_enabled()) or c.requires_grad or not plain(q, c, *others):
+        return None
+    if any(x is not None and x.requires_grad for x in others):
+        return None
+    return reduced_loss(q, _RowSum(kernel, target, link, c, total))
+
+
+def _tensors(target: Target) -> tuple[Array | None, ...]:
+    """The index, the probabilities and the log-probabilities, of which a target has one."""
+    if isinstance(target, HardTarget):
+        return target.index, None, None
+    return None, target.probs, target.log_probs
 
 
 class _RowSum:
@@ -24,23 +39,18 @@ class _RowSum:
 
     overwrites = False
 
-    def __init__(self, kernel: Kernel, target: Target, link: Link, c: Array, reduced: Callable[[Array], Array]) -> None:
-        index, probs, log_probs = None, None, None
-        if isinstance(target, HardTarget):
-            index = target.index
-        else:
-            probs, log_probs = target.probs, target.log_probs
-        self.tensors: tuple[Array | None, ...] = (index, probs, log_probs)
+    def __init__(self, kernel: Kernel, target: Target, link: Link, c: Array, total: Callable[[Array], Array]) -> None:
+        self.tensors = _tensors(target)
         self.spec, self.c = Spec(kernel, link, ("loss",), target.on, target.off), c
-        self.reduced: Callable[[Array], Array] | None = reduced
+        self.total: Callable[[Array], Array] | None = total
 
     def forward(self, z: Array) -> tuple[Array, Array]:
-        truth, reduced = self.tensors, self.reduced
+        truth, total = self.tensors, self.total
         # What they hold is of the size of the scores, and would live as long as the loss.
-        self.tensors, self.reduced = (), None
-        assert reduced is not None, "forward runs once"
+        self.tensors, self.total = (), None
+        assert total is not None, "forward runs once"
         losses, gradient = self._fused(z, truth, self.c)
-        return reduced(losses), gradient
+        return total(losses), gradient
 
     def scaled(self, gradient: Array, above: float) -> Array:
         return scale_rows(gradient, above, self.c == 0)
