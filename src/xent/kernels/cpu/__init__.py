@@ -5,25 +5,8 @@ Numba is imported, and the code compiled or read from its disk cache, at the fir
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-
-from xent.core.arrays import FLOATING, Array, dtype_name, library, namespace
-from xent.kernels.coefficients import target_probs
-from xent.kernels.cpu.bits import ARGMAX, ENTROPY, LOSS, LSE, SCORE_SUM
-from xent.kernels.cpu.buffers import gradient_like
-from xent.kernels.cpu.layout import Layout, compact_strides, gathered, layout_of
-from xent.kernels.cpu.memory import as_numpy
-from xent.kernels.protocol import (
-    HardTarget,
-    Link,
-    RowCoefficients,
-    RowStatistics,
-    Statistic,
-    Target,
-    Task,
-)
+from xent.core.arrays import FLOATING, Array
+from xent.kernels.protocol import Link, RowCoefficients, RowStatistics, Statistic, Target, Task
 
 
 class Cpu:
