@@ -43,9 +43,6 @@ def test_it_is_the_kernel_that_runs() -> None:
         assert xent.explain(yes, Q).chosen == "cpu"
     across = xent.explain(xent.Labels(y[: SHAPE[0]]), xent.Logits(np.ascontiguousarray(z.T), axis=0))
     assert across.chosen == "cpu"
-    probabilities = xent.explain(xent.Labels(np.array([0])), xent.Probabilities(np.array([[0.5, 0.5]])))
-    assert probabilities.chosen == "composed"
-    assert "of rows it takes scores" in str(probabilities)
 
 
 @pytest.mark.parametrize("count", [2, 3, 7])

@@ -218,11 +218,30 @@ def _add_slopes(tile, size, unit, drops, shares, excesses, entropies, h):  # typ
 
 
 @jit
+def _factors(tile, size, unit, shares, a, factors):  # type: ignore[no-untyped-def]
+    """What the powers are to be multiplied by, and the unit that they are in then: 1 where a factor would have been
+    subnormal, and lost digits that the product has."""
+    small = False
+    for i in range(LANES):
+        factors[i] = a[i] * shares[i] * unit
+        small |= abs(factors[i]) < 1e-36 and a[i] != 0
+    if not small:
+        return unit
+    for k in range(size):
+        e = tile[k]
+        for i in range(LANES):
+            e[i] *= unit
+    for i in range(LANES):
+        factors[i] = a[i] * shares[i]
+    return tile.dtype.type(1)
+
+
+@jit
 def _mix_hard(tile, size, unit, rests, shares, a, b, index, on, off, count, lanes):  # type: ignore[no-untyped-def]
     """a·q − b·t in place of the powers, for a label of each row; NaN in rests for a label that is no class."""
     factors, shifts, own = lanes[0], lanes[1], lanes[2]
+    unit = _factors(tile, size, unit, shares, a, factors)
     for i in range(LANES):
-        factors[i] = a[i] * shares[i] * unit
         shifts[i] = b[i] * off
     for i in range(count):
         k = index[i]
@@ -333,9 +352,8 @@ def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, ta
         elif index is not None:
             _mix_hard(tile, size, unit, rests, shares, a_, b_, index[row : row + count], on_, off_, count, spare)
         else:
-            for i in range(LANES):
-                spare[0, i] = a_[i] * shares[i] * unit
-                spare[1, i] = 0
+            _factors(tile, size, unit, shares, a_, spare[0])
+            spare[1] = 0
             tile_scaled(at, b, size, spare[0].ctypes.data, spare[1].ctypes.data)
         if h is not None:
             for k in range(size):

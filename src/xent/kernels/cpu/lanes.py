@@ -1,4 +1,4 @@
-"""What the CPU kernels are made of: an exponential that vectorises, and reductions in explicit lanes.
+"""What the CPU kernels are made of: how they are compiled, memory at an address, an exponential that vectorises.
 
 LLVM will not reorder a floating-point sum or a NaN-aware maximum by itself. So every reduction here runs in ``LANES``
 independent accumulators, which become vector registers, and lanes are added at the end of a block in float64: the error
@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from llvmlite import ir
 from numba import carray, njit, types
 from numba.extending import intrinsic
@@ -167,60 +166,3 @@ def exp_of_drop(typing: Any, x: Any) -> Any:
         return builder.select(vanishes, number(0.0), e)
 
     return x(x), generate
-
-
-@jit
-def workspace(like):  # type: ignore[no-untyped-def]
-    """Two sets of lanes, made once for many rows."""
-    return np.empty((2, LANES), like.dtype)
-
-
-@jit
-def peak_of(z, work):  # type: ignore[no-untyped-def]
-    """max z, not counting NaN, which is found later; −∞ of a row of NaN."""
-    lanes = work[0]
-    parts = z.size // LANES
-    peak = z.dtype.type(-np.inf)
-    if parts:
-        lanes[:] = peak
-        for b in range(parts):
-            part = z[b * LANES : b * LANES + LANES]
-            for i in range(LANES):
-                lanes[i] = part[i] if part[i] > lanes[i] else lanes[i]
-        for i in range(LANES):
-            peak = lanes[i] if lanes[i] > peak else peak
-    for i in range(parts * LANES, z.size):
-        peak = z[i] if z[i] > peak else peak
-    return peak
-
-
-@jit
-def rest_of(z, peak, work):  # type: ignore[no-untyped-def]
-    """Σ exp(z − peak) without one of the peaks, in float64; NaN where z has one."""
-    lanes, peaks = work[0], work[1]
-    zero, one = z.dtype.type(0), z.dtype.type(1)
-    rest = 0.0
-    ties = -1.0
-    for start in range(0, z.size, BLOCK):
-        block = z[start : min(start + BLOCK, z.size)]
-        parts = block.size // LANES
-        if parts:
-            lanes[:] = zero
-            peaks[:] = zero
-            for b in range(parts):
-                part = block[b * LANES : b * LANES + LANES]
-                for i in range(LANES):
-                    drop = part[i] - peak
-                    at_peak = drop == zero
-                    lanes[i] += zero if at_peak else exp_of_drop(drop)
-                    peaks[i] += one if at_peak else zero
-            for i in range(LANES):
-                rest += lanes[i]
-                ties += peaks[i]
-        for i in range(parts * LANES, block.size):
-            drop = block[i] - peak
-            if drop == zero:
-                ties += 1.0
-            else:
-                rest += exp_of_drop(drop)
-    return rest + ties

@@ -12,10 +12,10 @@ import numpy as np
 
 from xent.core.arrays import FLOATING, HALF, Array, namespace, to_compute
 from xent.kernels.coefficients import row_coefficients
-from xent.kernels.cpu import _Rows, _Target
 from xent.kernels.cpu.buffers import gradient_like
 from xent.kernels.cpu.layout import compact_strides, layout_of
 from xent.kernels.cpu.memory import as_numpy
+from xent.kernels.cpu.row_arrays import Rows, RowTarget
 from xent.kernels.protocol import HardTarget, Link, RowCoefficients, RowStatistics, Statistic, Target, Task
 
 #: The bits of a NaN in float16 and in bfloat16.
@@ -49,17 +49,17 @@ class Pick:
         return None
 
     def row_statistics(self, q: Array, target: Target | None, link: Link, want: frozenset[Statistic]) -> RowStatistics:
-        rows = _Rows(q)
-        return RowStatistics(loss=_loss(self._picked(rows, _Target(target, rows)), target, link))
+        rows = Rows(q)
+        return RowStatistics(loss=_loss(self._picked(rows, RowTarget(target, rows)), target, link))
 
     def row_gradient(self, q: Array, target: Target | None, link: Link, coefficients: RowCoefficients) -> Array:
-        rows = _Rows(q)
-        t = _Target(target, rows)
+        rows = Rows(q)
+        t = RowTarget(target, rows)
         return _gradient(rows, t, self._picked(rows, t), link, coefficients)
 
     def row_fused(self, q: Array, target: Target, link: Link, c: Array) -> tuple[Array, Array]:
-        rows = _Rows(q)
-        t = _Target(target, rows)
+        rows = Rows(q)
+        t = RowTarget(target, rows)
         x = self._picked(rows, t)
         loss = rows.xp.where(c == 0, 0.0, _loss(x, target, link))
         return loss, _gradient(rows, t, x, link, row_coefficients({"loss": c}, target, rows.classes))
@@ -75,7 +75,7 @@ class Pick:
     ) -> tuple[Array, Array]:
         raise AssertionError("refused in refuses()")
 
-    def _picked(self, rows: _Rows, t: _Target) -> Array:
+    def _picked(self, rows: Rows, t: RowTarget) -> Array:
         """x[index] of each row, in the type of the arithmetic; NaN where the loss is not defined."""
         from xent.kernels.cpu import picking
         from xent.kernels.cpu.threads import run
@@ -96,7 +96,7 @@ def _loss(x: Array, target: Target | None, link: Link) -> Array:
     return surprisal if target.on == 1.0 else target.on * surprisal
 
 
-def _gradient(rows: _Rows, t: _Target, picked: Array, link: Link, coefficients: RowCoefficients) -> Array:
+def _gradient(rows: Rows, t: RowTarget, picked: Array, link: Link, coefficients: RowCoefficients) -> Array:
     """−b·t/q, or −b·t of logarithms, where t is ``on`` at the label and 0 elsewhere."""
     from xent.kernels.cpu.picking import scatter
     from xent.kernels.cpu.threads import run
@@ -123,7 +123,7 @@ def _gradient(rows: _Rows, t: _Target, picked: Array, link: Link, coefficients: 
     return rows.back(out, like_q=True)
 
 
-def _nan(rows: _Rows) -> Any:
+def _nan(rows: Rows) -> Any:
     """NaN as the rows store it: in 16 bits, the bits."""
     kind = rows.like.dtype.type
     return kind(_NAN_BITS if rows.like.dtype.kind in "ui" else np.nan)

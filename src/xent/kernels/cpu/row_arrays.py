@@ -1,0 +1,72 @@
+"""Arrays of rows as the compiled loops take them: addresses and strides, with the arrays kept alive."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from xent.core.arrays import Array, dtype_name, library, namespace
+from xent.kernels.coefficients import target_probs
+from xent.kernels.cpu.layout import Layout, gathered
+from xent.kernels.cpu.memory import as_numpy, plain_vector
+from xent.kernels.protocol import HardTarget, Target
+
+#: What stands for 16-bit numbers in compiled code.
+_HALF = {"bfloat16": np.uint16, "float16": np.int16}
+
+
+class Rows:
+    """Scores (…, K) as compiled loops take them; a copy only where their layout is one that no loop walks."""
+
+    def __init__(self, q: Array) -> None:
+        name = dtype_name(q)
+        self.torch = library(q) == "torch"
+        self.dtype = q.dtype
+        self.xp = namespace(q)
+        half = _HALF.get(name)
+        self.half = half is not None
+        self.compute = np.dtype(np.float64 if name == "float64" else np.float32)
+        values = as_numpy(q)
+        if half is not None:
+            values = values.view(half)
+        self.batch, self.classes = values.shape[:-1], values.shape[-1]
+        self.array, self.layout = gathered(values)
+        self.count = values.size // self.classes if self.classes else 0
+        self.like = np.empty(0, self.array.dtype)
+
+    def vector(self, c: Array | None) -> Any:
+        """A coefficient of each row, in the type of the arithmetic."""
+        if c is None:
+            return np.zeros(self.count, self.compute)
+        return plain_vector(np.broadcast_to(as_numpy(c), self.batch), self.compute)
+
+    def back(self, values: Any, *, like_q: bool = False) -> Array:
+        """NumPy's result as an array of Q's framework."""
+        if like_q and self.half and not self.torch:
+            return values.view(np.float16)
+        if not self.torch:
+            return values
+        if like_q and self.half:
+            return self.xp.from_numpy(values.view(np.int16)).view(self.dtype)
+        return self.xp.from_numpy(values)
+
+
+class RowTarget:
+    """A target as what the compiled loops take: an index of each row, or where its probabilities lie."""
+
+    def __init__(self, target: Target | None, z: Rows) -> None:
+        self.index: Any = None
+        self.layout: Layout | None = None
+        self.on, self.off = (1.0, 0.0) if target is None else (target.on, target.off)
+        if isinstance(target, HardTarget):
+            self.index = plain_vector(as_numpy(target.index), np.int64)
+        elif target is not None:
+            # target_probs has applied on and off; the array is kept alive here while its address is used.
+            probs = np.asarray(as_numpy(target_probs(target)), z.compute)
+            self.on, self.off = 1.0, 0.0
+            self.probs, layout = gathered(np.broadcast_to(probs, (*z.batch, z.classes)))
+            strided = layout[1] != self.probs.itemsize
+            if strided and (z.layout[1] == z.array.itemsize or layout[3] != z.layout[3]):
+                self.probs, layout = gathered(np.ascontiguousarray(self.probs))
+            self.layout = layout

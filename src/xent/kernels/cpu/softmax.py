@@ -1,0 +1,63 @@
+"""Rows of scores, from arrays to the compiled loops: what the CPU kernel does for Labels and Distribution.
+
+Imported when a kernel first runs, since it imports Numba.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from xent.core.arrays import Array
+from xent.kernels.cpu import launch
+from xent.kernels.cpu.bits import ARGMAX, ENTROPY, LOSS, LSE, SCORE_SUM
+from xent.kernels.cpu.buffers import gradient_like
+from xent.kernels.cpu.layout import compact_strides, layout_of
+from xent.kernels.cpu.row_arrays import Rows, RowTarget
+from xent.kernels.protocol import RowCoefficients, RowStatistics, Statistic, Target
+
+_NAMES = {"loss": 0, "lse": 1, "entropy": 2, "score_sum": 3}
+
+
+def statistics(q: Array, target: Target | None, want: frozenset[Statistic]) -> RowStatistics:
+    z = Rows(q)
+    t = RowTarget(target, z)
+    bits = (
+        LOSS * ("loss" in want)
+        | LSE * ("lse" in want)
+        | ENTROPY * ("entropy" in want)
+        | ARGMAX * ("argmax" in want)
+        | SCORE_SUM * ("score_sum" in want)
+    )
+    out = np.empty((4, z.count), z.compute)
+    first = np.empty(z.count if "argmax" in want else 0, np.int64)
+    launch.statistics(z.layout, z.like, z.classes, z.count, bits, t.index, t.layout, t.on, t.off, out, first)
+    found = {name: z.back(out[place].reshape(z.batch)) for name, place in _NAMES.items() if name in want}
+    if "argmax" in want:
+        found["argmax"] = z.back(first.reshape(z.batch))
+    return RowStatistics(**found)
+
+
+def gradient(q: Array, target: Target | None, coefficients: RowCoefficients) -> Array:
+    z = Rows(q)
+    a, b = z.vector(coefficients.a), z.vector(coefficients.b)
+    h = None if coefficients.h is None else z.vector(coefficients.h)
+    return _gradient(z, RowTarget(target, z), a, b, h, None)
+
+
+def fused(q: Array, target: Target, c: Array) -> tuple[Array, Array]:
+    z = Rows(q)
+    losses, c_ = np.empty(z.count, z.compute), z.vector(c)
+    gradient = _gradient(z, RowTarget(target, z), c_, c_, None, losses)
+    return z.back(losses.reshape(z.batch)), gradient
+
+
+def _gradient(z: Rows, t: RowTarget, a: Any, b: Any, h: Any, losses: Any) -> Array:
+    """The rows' gradient; and their losses, where there is an array for them: a is then b times the target's mass."""
+    x = z.array
+    out = gradient_like(x.shape, x.dtype, compact_strides(x.shape, x.strides, x.itemsize))
+    target = layout_of(out.ctypes.data, x.shape, out.strides, x.itemsize)
+    assert target is not None, "a compact array of an order that layout_of took"
+    launch.gradient(z.layout, z.like, z.classes, z.count, t.index, t.layout, t.on, t.off, a, b, h, target, losses, 1.0)
+    return z.back(out, like_q=True)
