@@ -14,7 +14,7 @@ from xent.backends.torch.handover import reduced_loss, scale_rows
 from xent.backends.torch.lean import plain
 from xent.backends.torch.row_gradient import Spec, row_gradient
 from xent.backends.torch.spent import require_spendable, spend
-from xent.core.arrays import Array
+from xent.core.arrays import Array, to_compute
 from xent.kernels.cpu import cpu
 from xent.kernels.cpu.bits import LOSS
 from xent.kernels.cpu.buffers import POOLED, gradient_like
@@ -61,11 +61,11 @@ def label_sum(
     like, compute = kinds
     weights = None
     if weight is not None:
-        if epsilon or weight.requires_grad or weight.dtype is not z.dtype or like.dtype != compute:
+        if epsilon or weight.requires_grad or weight.dtype is not z.dtype:
             return None
         if weight.shape != shape[1:2] or not plain(weight):
             return None
-        weights = np.ascontiguousarray(weight.numpy())
+        weights = np.ascontiguousarray(to_compute(weight).numpy())
     if not plain(z, y) or not z.numel():
         return None
     classes = shape[1]
@@ -122,6 +122,9 @@ class _LabelSum:
         return gradient
 
     def gradient(self, saved: tuple[Any, ...], above: float) -> Array:
+        if not math.isfinite(above):
+            # The loops would multiply it with the zeros of the rows that do not count.
+            return self.scaled(self._gradient(saved[0], 1.0, np.empty(self.index.size, self.w.dtype)), above)
         return self._gradient(saved[0], above, np.empty(self.index.size, self.w.dtype))
 
     def differentiable(self, saved: tuple[Any, ...], above: Array) -> Array:
