@@ -11,15 +11,19 @@ from xent.core.arrays import Array
 from xent.errors import OptionError
 
 _NAMED = ("shape", "dtype", "device", "layout", "ndim", "requires_grad", "is_leaf", "grad", "grad_fn", "retains_grad")
+#: Not ``dim`` and ``size``, which transforms ask before they take the memory as it is.
 _ALLOWED = (
     *(getattr(torch.Tensor, name).__get__ for name in _NAMED),
-    *(getattr(torch.Tensor, name) for name in ("dim", "size", "numel", "retain_grad", "register_hook", "__hash__")),
+    *(getattr(torch.Tensor, name) for name in ("numel", "retain_grad", "register_hook", "__hash__")),
 )
 _HINT = "Write inplace_gradient=False, or take what you need from the scores before the loss."
 
 
 class Spent(torch.Tensor):
-    """A tensor that was overwritten: it tells its shape and its place in the graph, and nothing else."""
+    """A tensor that was overwritten: it tells its shape and its place in the graph, and nothing else.
+
+    PyTorch's functions ask their arguments before they run. ``torch.func.grad`` and the old DLPack export do not.
+    """
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
