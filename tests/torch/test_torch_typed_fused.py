@@ -64,7 +64,7 @@ def test_one_pass_is_the_composed_kernel(
     monkeypatch: pytest.MonkeyPatch, truth: str, option: str, dtype: torch.dtype
 ) -> None:
     P, options = TRUTHS[truth](T), OPTIONS[option]
-    z = Z.to(dtype).requires_grad_()
+    z = Z.to(dtype, copy=True).requires_grad_()
     loss = xent.cross_entropy(P, xent.Logits(z), **options)
     assert is_fused(loss)
     value, gradient = composed_of(monkeypatch, P, z, -1, **options)
@@ -129,6 +129,12 @@ def test_a_mean_over_nothing(truth: str, empty: Any, expected: float | None) -> 
     nothing = xent.cross_entropy(P, xent.Logits(z), reduction="sum", **options)
     assert nothing.item() == 0.0
     assert not torch.autograd.grad(nothing, z)[0].any()
+
+
+def test_a_weight_with_a_graph_where_nothing_must_not_be() -> None:
+    w = W.clone().requires_grad_()
+    loss = xent.cross_entropy(xent.Labels(Y, ignore=-1), xent.Logits(Z), weight=w, empty="raise")
+    assert torch.autograd.grad(loss, w)[0].abs().max() > 0
 
 
 @pytest.mark.parametrize("bad", [0.0, -1.0, math.nan])

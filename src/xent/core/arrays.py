@@ -72,6 +72,11 @@ def namespace(x: Array) -> Any:
     return array_api_compat.array_namespace(x)
 
 
+def number(x: Any) -> float:
+    """A single number of any kind as Python's own, outside any graph."""
+    return float(x.detach() if hasattr(x, "detach") else x)
+
+
 def dtype_name(x: Array) -> str:
     """ "float32", "bfloat16", "int64" …, without the framework's prefix."""
     return str(x.dtype).rpartition(".")[2]

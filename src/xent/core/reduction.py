@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias
 
-from xent.core.arrays import Array, library, namespace
+from xent.core.arrays import Array, library, namespace, number
 from xent.errors import EmptyError, OptionError
 
 Reduction: TypeAlias = Literal["none", "sum", "mean"]
@@ -42,8 +42,8 @@ def divisor_of(
     if denominator is None:
         return own
     if reads:
-        given = float(denominator)
-        if not 0.0 <= given < float("inf") or (given == 0.0 and float(own) != 0.0):
+        given = number(denominator)
+        if not 0.0 <= given < float("inf") or (given == 0.0 and number(own) != 0.0):
             raise OptionError("denominator=", "a positive, finite number", repr(given), "It divides the summed loss.")
         return denominator
     xp = namespace(values)
@@ -84,7 +84,7 @@ def reduce(
 
 def _mean_of_nothing(divisor: Array | float, *, empty: Empty, reads: bool) -> float:
     """What a mean over nothing is; raises EmptyError where that was asked for and it is one."""
-    if empty == "raise" and (reads or isinstance(divisor, (int, float))) and float(divisor) == 0:
+    if empty == "raise" and (reads or isinstance(divisor, (int, float))) and number(divisor) == 0:
         raise EmptyError(
             "cross-entropy",
             "at least one example that counts, for a mean",

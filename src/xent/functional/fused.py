@@ -4,7 +4,7 @@ before its scores are read."""
 from __future__ import annotations
 
 from xent.core import algebra
-from xent.core.arrays import Array, compute_dtype
+from xent.core.arrays import Array, compute_dtype, number
 from xent.functional.call import Call
 from xent.functional.reducing import Reducer
 from xent.kernels.registry import choose
@@ -22,7 +22,7 @@ def parts(call: Call, reducer: Reducer) -> Array | None:
     dtype = compute_dtype(call.q)
     one = xp.ones(call.q.shape[:-1], dtype=dtype, device=call.q.device)
     scale = reducer.scale(call, one)
-    if call.reads and float(scale) == 0.0:
+    if call.reads and number(scale) == 0.0:
         return None
     part = one * scale if call.weight is None else call.weight * scale
     return part if call.counted is None else xp.where(call.counted, part, 0.0)
