@@ -15,6 +15,16 @@ from xent.kernels.cpu.logarithm import log1p_of_fraction, log_of_complement
 from xent.kernels.cpu.passes import number_at, put_number
 from xent.kernels.cpu.rows import row_address, unit_of
 from xent.kernels.cpu.tiles import tile_exponentials, tile_peaks, tile_scaled
+from xent.kernels.cpu.transpose import SIDE, rows_from_tile, tile_from_rows
+
+#: From so many classes on a block of 16 by 16 is worth its empty places.
+FEWEST = 5
+
+
+@jit
+def _room(size, like):  # type: ignore[no-untyped-def]
+    """An empty tile, with room for a multiple of 16 classes."""
+    return np.empty(((size + SIDE - 1) // SIDE * SIDE, LANES), like.dtype)
 
 
 @jit
@@ -24,6 +34,9 @@ def _gather(layout, like, size, begin, count, tile):  # type: ignore[no-untyped-
         tile[:] = 0
     step = layout[1]
     if step == like.itemsize:
+        if count == LANES and size >= FEWEST and layout[4] == 0:
+            tile_from_rows(row_address(layout, begin), layout[2], like, size, tile.ctypes.data)
+            return
         for i in range(count):
             z = row_address(layout, begin + i)
             for k in range(size):
@@ -41,6 +54,9 @@ def _spread(tile, layout, like, size, begin, count):  # type: ignore[no-untyped-
     """The tile's first ``count`` rows to where they belong."""
     step = layout[1]
     if step == like.itemsize:
+        if count == LANES and size >= FEWEST and layout[4] == 0:
+            rows_from_tile(tile.ctypes.data, size, row_address(layout, begin), layout[2], like)
+            return
         for i in range(count):
             g = row_address(layout, begin + i)
             for k in range(size):
@@ -147,8 +163,8 @@ def statistics(layout, like, size, begin, end, want, index, truths, on, off, out
     ``truths`` is the layout of probabilities of the type of the arithmetic, or None.
     """
     kind = out.dtype.type
-    tile = np.empty((size, LANES), out.dtype)
-    truth = np.empty((size, LANES), out.dtype) if truths is not None else tile
+    tile = _room(size, out)
+    truth = _room(size, out) if truths is not None else tile
     peaks = np.empty(LANES, out.dtype)
     rests, excesses, sums, masses = np.empty(LANES), np.empty(LANES), np.zeros(LANES), np.zeros(LANES)
     entropies = np.empty(LANES)
@@ -274,7 +290,7 @@ def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, ta
     """
     kind = b.dtype.type
     on_, off_, unit = kind(on), kind(off), kind(unit_of(b))
-    tile = np.empty((size, LANES), b.dtype)
+    tile = _room(size, b)
     lanes = np.zeros((8, LANES), b.dtype)
     peaks, a_, b_, h_, shares, spare = lanes[0], lanes[1], lanes[2], lanes[3], lanes[4], lanes[5:]
     wide = np.zeros((5, LANES))
@@ -282,9 +298,9 @@ def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, ta
     at, peaks_at, rests_at = tile.ctypes.data, peaks.ctypes.data, rests.ctypes.data
     truth = slopes = tile
     if truths is not None:
-        truth = np.empty((size, LANES), b.dtype)
+        truth = _room(size, b)
     if h is not None:
-        slopes = np.empty((size, LANES), b.dtype)
+        slopes = _room(size, b)
     row = begin
     while row < end:
         count = _count(layout, row, end)
