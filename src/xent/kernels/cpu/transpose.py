@@ -82,11 +82,13 @@ def tile_from_rows(typing: Any, z: Any, step: Any, like: Any, size: Any, tile: A
         cells = ir.VectorType(lanes.cell, SIDE)
         load = _masked(builder, f"llvm.masked.load.{_suffix(lanes)}", cells, store=False)
         align, blank = ir.Constant(_I32, lanes.bytes), ir.Constant(cells, [0] * SIDE)
+        ahead = builder.mul(step, _long(LANES))
 
         def body(row: Any, k: Any, inside: Any) -> None:
             block = []
             for i in range(SIDE):
                 address = builder.add(z, builder.mul(builder.add(row, _long(i)), step))
+                lanes.read_ahead(builder.add(address, ahead), k)
                 raw = builder.call(load, [lanes.pointer(address, k), align, inside, blank])
                 block.append(lanes.widened(raw))
             for i, x in enumerate(_turned(builder, block)):
@@ -108,7 +110,7 @@ def rows_from_tile(typing: Any, tile: Any, size: Any, g: Any, step: Any, like: A
         lanes, computed = Lanes(builder, like.dtype, SIDE), Lanes(builder, compute_type(like.dtype), SIDE)
         cells = ir.VectorType(lanes.cell, SIDE)
         store = _masked(builder, f"llvm.masked.store.{_suffix(lanes)}", cells, store=True)
-        align = ir.Constant(_I32, lanes.bytes)
+        align, ahead = ir.Constant(_I32, lanes.bytes), builder.mul(step, _long(LANES))
 
         def body(row: Any, k: Any, inside: Any) -> None:
             block = []
@@ -117,6 +119,7 @@ def rows_from_tile(typing: Any, tile: Any, size: Any, g: Any, step: Any, like: A
                 block.append(computed.load(computed.pointer(tile, place)))
             for i, x in enumerate(_turned(builder, block)):
                 address = builder.add(g, builder.mul(builder.add(row, _long(i)), step))
+                lanes.read_ahead(builder.add(address, ahead), k, write=True)
                 builder.call(store, [lanes.narrowed(x), lanes.pointer(address, k), align, inside])
 
         _blocks(builder, size, body)
