@@ -273,6 +273,12 @@ def _mix_soft(tile, size, unit, rests, shares, a, b, truth, on, off):  # type: i
 @jit
 def _settle(tile, size, rests, a, b, h, count):  # type: ignore[no-untyped-def]
     """Zero in rows without a coefficient, NaN in those whose softmax is not defined."""
+    special = np.int64(0)
+    for i in range(LANES):
+        idle = np.int64(a[i] == 0) & np.int64(b[i] == 0) & np.int64(h[i] == 0)
+        special += idle | np.int64(rests[i] != rests[i])
+    if special == 0:
+        return
     for i in range(count):
         if a[i] == 0 and b[i] == 0 and h[i] == 0:
             for k in range(size):
