@@ -14,7 +14,7 @@ from xent.kernels.cpu.lanes import LANES, exp_of_drop, jit
 from xent.kernels.cpu.logarithm import log1p_of_fraction, log_of_complement
 from xent.kernels.cpu.passes import number_at, put_number
 from xent.kernels.cpu.rows import row_address, unit_of
-from xent.kernels.cpu.tiles import tile_exponentials, tile_peaks, tile_scaled
+from xent.kernels.cpu.tiles import tile_exponentials, tile_mixed, tile_peaks, tile_picked
 from xent.kernels.cpu.transpose import SIDE, rows_from_tile, tile_from_rows
 
 #: From so many classes on a block of 16 by 16 is worth its empty places.
@@ -88,14 +88,19 @@ def _logarithms(rests, excesses):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _label_drops(tile, size, peaks, index, count, drops):  # type: ignore[no-untyped-def]
-    """m − z of each row's label; NaN where it is no class."""
+def _labels_of(index, row, count, size, labels):  # type: ignore[no-untyped-def]
+    """The labels of a tile's rows in 32 bits; −1 where it is no class."""
     for i in range(count):
-        k = index[i]
-        if k < 0 or k >= size:
-            drops[i] = np.nan
-        else:
-            drops[i] = 0.0 if tile[k, i] == peaks[i] else float(peaks[i]) - float(tile[k, i])
+        k = index[row + i]
+        labels[i] = k if k >= 0 and k < size else -1
+
+
+@jit
+def _label_drops(tile, size, peaks, labels, picked, drops):  # type: ignore[no-untyped-def]
+    """m − z of each row's label; NaN where it is no class."""
+    tile_picked(tile.ctypes.data, tile, size, labels.ctypes.data, picked.ctypes.data)
+    for i in range(LANES):
+        drops[i] = 0.0 if picked[i] == peaks[i] else float(peaks[i]) - float(picked[i])
 
 
 @jit
@@ -165,7 +170,8 @@ def statistics(layout, like, size, begin, end, want, index, truths, on, off, out
     kind = out.dtype.type
     tile = _room(size, out)
     truth = _room(size, out) if truths is not None else tile
-    peaks = np.empty(LANES, out.dtype)
+    peaks, picked = np.empty(LANES, out.dtype), np.empty(LANES, out.dtype)
+    labels = np.zeros(LANES, np.int32)
     rests, excesses, sums, masses = np.empty(LANES), np.empty(LANES), np.zeros(LANES), np.zeros(LANES)
     entropies = np.empty(LANES)
     at, peaks_at, rests_at = tile.ctypes.data, peaks.ctypes.data, rests.ctypes.data
@@ -180,7 +186,8 @@ def statistics(layout, like, size, begin, end, want, index, truths, on, off, out
                 _gather(truths, out, size, row, count, truth)
                 _soft_sums(tile, truth, size, peaks, kind(on), kind(off), masses, sums)
             elif index is not None:
-                _label_drops(tile, size, peaks, index[row : row + count], count, masses)
+                _labels_of(index, row, count, size, labels)
+                _label_drops(tile, size, peaks, labels, picked, masses)
                 if off != 0:
                     _drop_sums(tile, size, peaks, sums)
         if want & ENTROPY:
@@ -234,27 +241,20 @@ def _add_slopes(tile, size, unit, drops, shares, excesses, entropies, h):  # typ
 
 
 @jit
-def _mix_hard(tile, size, unit, rests, shares, a, b, index, on, off, count, lanes):  # type: ignore[no-untyped-def]
+def _mix_hard(tile, size, unit, rests, shares, a, b, labels, on, off, count, spare):  # type: ignore[no-untyped-def]
     """a·q − b·t in place of the powers, for a label of each row; NaN in rests for a label that is no class."""
-    factors, shifts, own = lanes[0], lanes[1], lanes[2]
+    factors, shifts, bt, above = spare[0], spare[1], spare[2], spare[3]
     for i in range(LANES):
         factors[i] = a[i] * shares[i] * unit
         shifts[i] = b[i] * off
+        bt[i] = b[i] * (on + off)
+        above[i] = ((a[i] - bt[i]) - bt[i] * tile.dtype.type(rests[i])) * shares[i]
     for i in range(count):
-        k = index[i]
-        if k < 0 or k >= size:
-            rests[i] = np.nan
-        else:
-            # The label's own number, before the others: it is put back after them. A power of 1 tells a peak; the
-            # formula is as right for what is 1 by rounding.
-            bt = b[i] * (on + off)
-            r = tile.dtype.type(rests[i])
-            at_peak = tile[k, i] * unit == 1
-            own[i] = ((a[i] - bt) - bt * r) * shares[i] if at_peak else factors[i] * tile[k, i] - bt
-    tile_scaled(tile.ctypes.data, tile, size, factors.ctypes.data, shifts.ctypes.data)
-    for i in range(count):
-        if rests[i] == rests[i]:
-            tile[index[i], i] = own[i]
+        rests[i] = np.nan if labels[i] < 0 else rests[i]
+    tile_mixed(
+        tile.ctypes.data, tile, size, labels.ctypes.data,
+        factors.ctypes.data, shifts.ctypes.data, bt.ctypes.data, above.ctypes.data,
+    )  # fmt: skip
 
 
 @jit
@@ -297,7 +297,8 @@ def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, ta
     kind = b.dtype.type
     on_, off_, unit = kind(on), kind(off), kind(unit_of(b))
     tile = _room(size, b)
-    lanes = np.zeros((8, LANES), b.dtype)
+    lanes = np.zeros((9, LANES), b.dtype)
+    labels = np.zeros(LANES, np.int32)
     peaks, a_, b_, h_, shares, spare = lanes[0], lanes[1], lanes[2], lanes[3], lanes[4], lanes[5:]
     wide = np.zeros((5, LANES))
     rests, excesses, sums, masses, entropies = wide[0], wide[1], wide[2], wide[3], wide[4]
@@ -319,8 +320,10 @@ def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, ta
             _gather(truths, b, size, row, count, truth)
             if losses is not None:
                 _soft_sums(tile, truth, size, peaks, on_, off_, masses, sums)
-        elif index is not None and losses is not None:
-            _label_drops(tile, size, peaks, index[row : row + count], count, masses)
+        elif index is not None:
+            _labels_of(index, row, count, size, labels)
+        if index is not None and losses is not None:
+            _label_drops(tile, size, peaks, labels, spare[0], masses)
             if off != 0:
                 _drop_sums(tile, size, peaks, sums)
         if h is not None:
@@ -353,12 +356,14 @@ def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, ta
         if truths is not None:
             _mix_soft(tile, size, unit, rests, shares, a_, b_, truth, on_, off_)
         elif index is not None:
-            _mix_hard(tile, size, unit, rests, shares, a_, b_, index[row : row + count], on_, off_, count, spare)
+            _mix_hard(tile, size, unit, rests, shares, a_, b_, labels, on_, off_, count, spare)
         else:
             for i in range(LANES):
                 spare[0, i] = a_[i] * shares[i] * unit
                 spare[1, i] = 0
-            tile_scaled(at, b, size, spare[0].ctypes.data, spare[1].ctypes.data)
+                labels[i] = -1
+            shift_at = spare[1].ctypes.data
+            tile_mixed(at, b, size, labels.ctypes.data, spare[0].ctypes.data, shift_at, shift_at, shift_at)
         if h is not None:
             for k in range(size):
                 for i in range(LANES):
