@@ -29,11 +29,17 @@ def random(*shape: int, seed: int = 0) -> torch.Tensor:
 def test_autograd_is_value_and_grad(truth: str, prediction: str, dtype: str) -> None:
     """Bit by bit, for every reduction, and for a gradient from above, which acts as a weight does.
 
+    But that of one loss an example, Σt of a soft row is added by another loop, and may differ in its last bit.
     For a Projection autograd multiplies by the classifier itself; test_pairs holds it to the oracle.
     """
     p = problem(truth, prediction, dtype, "random", 4, 5, seed=2)
     P, Q = p.P("torch"), p.Q("torch")
     leaf = as_array(p.q, dtype, "torch").requires_grad_()
+    soft = prediction == "logits" and truth in ("distribution", "teacher scores", "teacher log-probs")
+
+    def require_same(one: torch.Tensor, other: torch.Tensor, bits: bool) -> None:
+        torch.testing.assert_close(one, other, rtol=0.0 if bits else 1e-14, atol=0.0 if bits else 1e-15)
+
     for reduction in ("none", "sum", "mean"):
         value, gradient = xent.value_and_grad(P, Q, reduction=reduction)
         mine = xent.cross_entropy(P, type(Q)(leaf), reduction=reduction)
@@ -41,12 +47,12 @@ def test_autograd_is_value_and_grad(truth: str, prediction: str, dtype: str) -> 
         assert not value.requires_grad
         (found,) = torch.autograd.grad(mine.sum(), leaf)
         assert found.dtype == gradient.dtype == leaf.dtype
-        assert torch.equal(found, gradient)
+        require_same(found, gradient, not (soft and reduction == "none" and dtype == "float64"))
     each = xent.cross_entropy(P, type(Q)(leaf), reduction="none")
     above = torch.linspace(0.5, 2.0, each.numel(), dtype=each.dtype).reshape(each.shape)
     (found,) = torch.autograd.grad(each, leaf, above)
     (slope,) = torch.autograd.grad(xent.cross_entropy(P, type(Q)(leaf), reduction="none", weight=above).sum(), leaf)
-    assert torch.equal(found, slope)
+    require_same(found, slope, not (soft and dtype == "float64"))
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])

@@ -40,7 +40,7 @@ SIGNATURES = {
     "bits": "(x)",
     "explain": "(P, Q)",
 }
-OTHERS = {"Penalty", "Shaping", "XentError", "errors"}
+OTHERS = {"Penalty", "Shaping", "XentError", "errors", "memory"}
 
 
 def plain(signature: inspect.Signature) -> str:

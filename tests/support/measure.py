@@ -231,3 +231,27 @@ def autograd(problem: Problem) -> tuple[Any, ...]:
     leaves = [as_array(x, problem.dtype, "torch").requires_grad_() for x in arrays]
     kind = type(problem.Q("torch"))
     return torch.autograd.grad(xent.cross_entropy(problem.P("torch"), kind(*leaves), reduction="sum"), leaves)
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """The exact losses of rows, and the gradient of Σ c·ℓ, with their scales; rows of c = 0 are zero in both."""
+
+    loss: Numbers
+    loss_scale: list[float]
+    gradient: Numbers
+    gradient_scale: list[float]
+
+
+def solve_weighted(problem: Problem, c: NDArray[np.float64]) -> Weighted:
+    """For a truth that rows have (not indicators) and scores; c is one number a row, of any sign."""
+    losses, scales, slopes, sizes = [], [], [], []
+    for i, (x, weight) in enumerate(zip(problem.q, c.tolist(), strict=True)):
+        (loss,), (scale,), gradient, each = _row(problem, i, oracle.exact(x), 0.0)
+        if not weight:
+            loss, scale, gradient, each = mpf(0), 0.0, [mpf(0)] * len(gradient), [0.0] * len(gradient)
+        losses.append(loss)
+        scales.append(scale)
+        slopes += [g * mpf(weight) for g in gradient]
+        sizes += [size * abs(weight) for size in each]
+    return Weighted(split(losses), scales, split(slopes), sizes)

@@ -7,6 +7,7 @@ again from the scores.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Protocol
 
 import torch
@@ -21,7 +22,8 @@ _HALF = (torch.float16, torch.bfloat16)
 class Job(Protocol):
     """A reduced loss as a function of scores z; all else that it depends on is fixed."""
 
-    #: The tensors among it: whoever writes to one before it is needed again is told so.
+    #: The tensors among it, which autograd keeps with the scores, and lets go with the graph: whoever writes to one
+    #: before it is needed again is told so. After ``forward`` the job itself holds nothing of the size of the scores.
     tensors: tuple[Array | None, ...]
 
     #: Whether the gradient is made where the scores were.
@@ -31,11 +33,15 @@ class Job(Protocol):
         """The loss, and its gradient by z in memory that nobody else holds."""
         ...
 
-    def gradient(self, z: Array, above: float) -> Array:
-        """above·∂loss/∂z."""
+    def scaled(self, gradient: Array, above: float) -> Array:
+        """above times the gradient that ``forward`` made, in its place."""
         ...
 
-    def differentiable(self, z: Array, above: Array) -> Array:
+    def gradient(self, saved: tuple[Any, ...], above: float) -> Array:
+        """above·∂loss/∂z; ``saved`` is z and the tensors."""
+        ...
+
+    def differentiable(self, saved: tuple[Any, ...], above: Array) -> Array:
         """The same, in functions that can be differentiated again by z and above."""
         ...
 
@@ -64,11 +70,21 @@ class _Reduced(torch.autograd.Function):
         if job.overwrites and (found is None or again):
             raise spent_error()
         if again:
-            return job.differentiable(ctx.saved_tensors[0], g), None
+            return job.differentiable(ctx.saved_tensors, g), None
         above = g.item()
         if found is None or (above != 1.0 and found.dtype in _HALF and not job.overwrites):
             # A second backward; or a gradient that was rounded to half precision before it was scaled.
-            return job.gradient(ctx.saved_tensors[0], above), None
-        if above != 1.0:
-            found.mul_(above)
-        return found, None
+            return job.gradient(ctx.saved_tensors, above), None
+        return job.scaled(found, above), None
+
+
+def scale_rows(gradient: Array, above: float, idle: Array) -> Array:
+    """above times a gradient (…, K), in its place. A product that is 0 by a factor is 0, whatever the other one holds:
+    the rows of ``idle`` do not count, and nothing does where above is 0."""
+    if above == 0.0:
+        return gradient.zero_()
+    if above != 1.0:
+        gradient.mul_(above)
+        if not math.isfinite(above):
+            gradient.masked_fill_(idle[..., None], 0.0)
+    return gradient

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from xent.backends.torch.handover import reduced_loss
+from xent.backends.torch.handover import reduced_loss, scale_rows
 from xent.backends.torch.lean import plain
 from xent.backends.torch.row_gradient import Spec, row_gradient
 from xent.backends.torch.spent import require_spendable, spend
-from xent.core.arrays import Array
+from xent.core.arrays import Array, to_compute
 from xent.kernels.cpu import cpu
 from xent.kernels.cpu.bits import LOSS
 from xent.kernels.cpu.buffers import POOLED, gradient_like
@@ -61,15 +61,15 @@ def label_sum(
     like, compute = kinds
     weights = None
     if weight is not None:
-        if epsilon or weight.requires_grad or weight.dtype is not z.dtype or like.dtype != compute:
+        if epsilon or weight.requires_grad or weight.dtype is not z.dtype:
             return None
         if weight.shape != shape[1:2] or not plain(weight):
             return None
-        weights = weight.numpy()
+        weights = np.ascontiguousarray(to_compute(weight).numpy())
     if not plain(z, y) or not z.numel():
         return None
     classes = shape[1]
-    index = y.numpy()
+    index = np.ascontiguousarray(y.numpy())
     index = index if index.ndim == 1 else index.reshape(-1)
     w = gradient_like(index.shape, compute)
     divisor = _loops()[0].weigh(index, classes, ignore_index, weights, mean, w)
@@ -116,17 +116,29 @@ class _LabelSum:
         gradient = self._gradient(z, 1.0, losses)
         return self._reduced(losses), gradient
 
-    def gradient(self, z: Array, above: float) -> Array:
-        return self._gradient(z, above, np.empty(self.index.size, self.w.dtype))
+    def scaled(self, gradient: Array, above: float) -> Array:
+        if above == 1.0:
+            return gradient
+        scale_rows(gradient.movedim(1, -1), above, self._idle())
+        return gradient
 
-    def differentiable(self, z: Array, above: Array) -> Array:
-        q = z.movedim(1, -1)
+    def gradient(self, saved: tuple[Any, ...], above: float) -> Array:
+        if not math.isfinite(above):
+            # The loops would multiply it with the zeros of the rows that do not count.
+            return self.scaled(self._gradient(saved[0], 1.0, np.empty(self.index.size, self.w.dtype)), above)
+        return self._gradient(saved[0], above, np.empty(self.index.size, self.w.dtype))
+
+    def differentiable(self, saved: tuple[Any, ...], above: Array) -> Array:
+        q = saved[0].movedim(1, -1)
         b = torch.from_numpy(self.w).reshape(self.labels.shape) / self.divisor
-        b = b * above.to(b.dtype)
+        b = torch.where(self._idle(), 0.0, b * above.to(b.dtype))
         spec = Spec(cpu, "logits", ("loss",), self.on, self.off)
         mass = self.on + self.off * q.shape[-1]
         found = row_gradient(q, self.labels, None, None, RowCoefficients(b * mass, b), spec)
         return found.movedim(-1, 1)
+
+    def _idle(self) -> Array:
+        return torch.from_numpy(self.w == 0).reshape(self.labels.shape)
 
     def _reduced(self, losses: Any) -> Array:
         return torch.scalar_tensor(_loops()[0].weighted_sum(losses, self.w) / self.divisor, dtype=self.dtype)

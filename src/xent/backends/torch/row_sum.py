@@ -1,17 +1,18 @@
-"""The weighted sum of the losses of rows, with its gradient in one pass over the scores."""
+"""The reduced losses of rows, with their gradient in one pass over the scores."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 
-from xent.backends.torch.handover import reduced_loss
+from xent.backends.torch.handover import reduced_loss, scale_rows
 from xent.backends.torch.lean import plain
 from xent.backends.torch.row_gradient import Spec, row_gradient
 from xent.core.arrays import Array
 from xent.kernels.coefficients import row_coefficients
-from xent.kernels.protocol import HardTarget, Kernel, Link, RowCoefficients, SoftTarget, Target
+from xent.kernels.protocol import HardTarget, Kernel, Link, Target
 
 
 def row_sum(
@@ -27,7 +28,10 @@ def row_sum(
 
 
 def _tensors(target: Target) -> tuple[Array | None, ...]:
-    return (target.index,) if isinstance(target, HardTarget) else (target.probs, target.log_probs)
+    """The index, the probabilities and the log-probabilities, of which a target has one."""
+    if isinstance(target, HardTarget):
+        return target.index, None, None
+    return None, target.probs, target.log_probs
 
 
 class _RowSum:
@@ -36,26 +40,32 @@ class _RowSum:
     overwrites = False
 
     def __init__(self, kernel: Kernel, target: Target, link: Link, c: Array, total: Callable[[Array], Array]) -> None:
-        self.tensors = (c, *_tensors(target))
-        self.kernel, self.target, self.link, self.c = kernel, target, link, c
-        self.total = total
+        self.tensors = _tensors(target)
+        self.spec, self.c = Spec(kernel, link, ("loss",), target.on, target.off), c
+        self.total: Callable[[Array], Array] | None = total
 
     def forward(self, z: Array) -> tuple[Array, Array]:
-        losses, gradient = self.kernel.row_fused(z, self.target, self.link, self.c)
-        return self.total(losses), gradient
+        truth, total = self.tensors, self.total
+        # What they hold is of the size of the scores, and would live as long as the loss.
+        self.tensors, self.total = (), None
+        assert total is not None, "forward runs once"
+        losses, gradient = self._fused(z, truth, self.c)
+        return total(losses), gradient
 
-    def gradient(self, z: Array, above: float) -> Array:
-        return self.kernel.row_gradient(z, self.target, self.link, self._coefficients(z, self.c * above))
+    def scaled(self, gradient: Array, above: float) -> Array:
+        return scale_rows(gradient, above, self.c == 0)
 
-    def differentiable(self, z: Array, above: Array) -> Array:
-        target = self.target
-        index, probs, log_probs = None, None, None
-        if isinstance(target, SoftTarget):
-            probs, log_probs = target.probs, target.log_probs
-        else:
-            index = target.index
-        spec = Spec(self.kernel, self.link, ("loss",), target.on, target.off)
-        return row_gradient(z, index, probs, log_probs, self._coefficients(z, self.c * above), spec)
+    def gradient(self, saved: tuple[Any, ...], above: float) -> Array:
+        z, *truth = saved
+        return self._fused(z, truth, torch.where(self.c == 0, 0.0, self.c * above))[1]
 
-    def _coefficients(self, z: Array, b: Array) -> RowCoefficients:
-        return row_coefficients({"loss": b}, self.target, z.shape[-1])
+    def differentiable(self, saved: tuple[Any, ...], above: Array) -> Array:
+        z, index, probs, log_probs = saved
+        b = torch.where(self.c == 0, 0.0, self.c * above)
+        coefficients = row_coefficients({"loss": b}, self.spec.target(index, probs, log_probs), z.shape[-1])
+        return row_gradient(z, index, probs, log_probs, coefficients, self.spec)
+
+    def _fused(self, z: Array, truth: Sequence[Any], c: Array) -> tuple[Array, Array]:
+        target = self.spec.target(*truth)
+        assert target is not None, "made of a target"
+        return self.spec.kernel.row_fused(z, target, self.spec.link, c)

@@ -40,10 +40,27 @@ def spent_error() -> OptionError:
 
 
 def require_spendable(z: Array) -> None:
-    """Only scores that are the result of an operation, and of which no two share memory, can be overwritten."""
-    if z.is_leaf or not z.is_contiguous():
-        what = "a leaf: a parameter or an input of its own" if z.is_leaf else "a tensor that is not contiguous"
-        raise OptionError("inplace_gradient=True", "scores that a model made, contiguous", what, _HINT)
+    """Only scores that are the result of an operation, and whose memory nobody else reads, can be overwritten.
+
+    z and the tensor that it is a view of can be marked as overwritten; other views cannot be found, only counted.
+    """
+    if z.is_leaf:
+        what = "a leaf: a parameter or an input of its own"
+    elif not z.is_contiguous():
+        what = "a tensor that is not contiguous"
+    elif _readers(z) > (1 if z._base is None else 2):
+        what = "scores whose memory is read elsewhere: by another view of it, or by the operation that made them"
+    else:
+        return
+    raise OptionError(
+        "inplace_gradient=True", "contiguous scores that a model made, and no other view of them", what, _HINT
+    )
+
+
+def _readers(z: Array) -> int:
+    """How many tensors share z's memory, those that autograd keeps among them."""
+    storage = z.untyped_storage()
+    return int(torch._C._storage_Use_Count(storage._cdata)) - 1  # that of ``storage`` itself
 
 
 def spend(z: Array) -> None:

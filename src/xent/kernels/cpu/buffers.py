@@ -115,7 +115,8 @@ class Pool:
 
     def sizes(self) -> tuple[list[int], list[int]]:
         """The bytes of every idle and of every lent memory."""
-        return [memory.size for memory in tuple(self._idle)], [memory.size for memory in tuple(self._lent)]
+        # Copies, which no lease that ends meanwhile changes.
+        return [memory.size for memory in self._idle.copy()], [memory.size for memory in self._lent.copy()]
 
     def empty(self) -> int:
         """Free all idle memory; how many bytes there were."""

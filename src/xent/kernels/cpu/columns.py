@@ -241,11 +241,30 @@ def _add_slopes(tile, size, unit, drops, shares, excesses, entropies, h):  # typ
 
 
 @jit
+def _factors(tile, size, unit, shares, a, factors):  # type: ignore[no-untyped-def]
+    """What the powers are to be multiplied by, and the unit that they are in then: 1 where a factor would have been
+    subnormal, and lost digits that the product has."""
+    small = np.int64(0)
+    for i in range(LANES):
+        factors[i] = a[i] * shares[i] * unit
+        small += np.int64(abs(factors[i]) < 1e-36) & np.int64(a[i] != 0)
+    if small == 0:
+        return unit
+    for k in range(size):
+        e = tile[k]
+        for i in range(LANES):
+            e[i] *= unit
+    for i in range(LANES):
+        factors[i] = a[i] * shares[i]
+    return tile.dtype.type(1)
+
+
+@jit
 def _mix_hard(tile, size, unit, rests, shares, a, b, labels, on, off, count, spare):  # type: ignore[no-untyped-def]
     """a·q − b·t in place of the powers, for a label of each row; NaN in rests for a label that is no class."""
     factors, shifts, bt, above = spare[0], spare[1], spare[2], spare[3]
+    unit = _factors(tile, size, unit, shares, a, factors)
     for i in range(LANES):
-        factors[i] = a[i] * shares[i] * unit
         shifts[i] = b[i] * off
         bt[i] = b[i] * (on + off)
         above[i] = ((a[i] - bt[i]) - bt[i] * tile.dtype.type(rests[i])) * shares[i]
@@ -253,7 +272,7 @@ def _mix_hard(tile, size, unit, rests, shares, a, b, labels, on, off, count, spa
         rests[i] = np.nan if labels[i] < 0 else rests[i]
     tile_mixed(
         tile.ctypes.data, tile, size, labels.ctypes.data,
-        factors.ctypes.data, shifts.ctypes.data, bt.ctypes.data, above.ctypes.data,
+        factors.ctypes.data, shifts.ctypes.data, bt.ctypes.data, above.ctypes.data, tile.dtype.type(1) / unit,
     )  # fmt: skip
 
 
@@ -358,12 +377,14 @@ def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, ta
         elif index is not None:
             _mix_hard(tile, size, unit, rests, shares, a_, b_, labels, on_, off_, count, spare)
         else:
+            unit_now = _factors(tile, size, unit, shares, a_, spare[0])
             for i in range(LANES):
-                spare[0, i] = a_[i] * shares[i] * unit
                 spare[1, i] = 0
                 labels[i] = -1
             shift_at = spare[1].ctypes.data
-            tile_mixed(at, b, size, labels.ctypes.data, spare[0].ctypes.data, shift_at, shift_at, shift_at)
+            tile_mixed(
+                at, b, size, labels.ctypes.data, spare[0].ctypes.data, shift_at, shift_at, shift_at, kind(1) / unit_now
+            )
         if h is not None:
             for k in range(size):
                 for i in range(LANES):

@@ -43,10 +43,13 @@ def gathered(x: Any) -> tuple[Any, Layout]:
 
 
 def compact_strides(shape: Sequence[int], strides: Sequence[int], itemsize: int) -> tuple[int, ...]:
-    """The strides of a new array of a shape, in bytes: the axes in the order of ``strides``, without gaps."""
+    """The strides of a new array of a shape, in bytes: the axes in the order of ``strides``, without gaps.
+
+    Axes of stride 0 (expanded) come outermost, so that numbers which lie side by side do so in the new array too.
+    """
     found = [0] * len(shape)
     size = itemsize
-    for axis in sorted(range(len(shape)), key=lambda axis: (abs(strides[axis]), -axis)):
+    for axis in sorted(range(len(shape)), key=lambda axis: (strides[axis] == 0, abs(strides[axis]), -axis)):
         found[axis] = size
         size *= max(shape[axis], 1)
     return tuple(found)

@@ -19,3 +19,10 @@ def as_numpy(x: Array) -> Any:
         return np.asarray(x)
     x = x.detach().resolve_neg()
     return (x.view(namespace(x).int16) if dtype_name(x) == "bfloat16" else x).numpy()
+
+
+def plain_vector(x: Any, dtype: Any) -> Any:
+    """A NumPy array as one contiguous, writeable axis: for what has gaps, or may not be written to, the loops would be
+    compiled once more."""
+    found = np.ascontiguousarray(x, dtype).reshape(-1)
+    return found if found.flags.writeable else found.copy()

@@ -9,7 +9,7 @@ import numpy as np
 from xent.core.arrays import Array, dtype_name, library, namespace
 from xent.kernels.coefficients import target_probs
 from xent.kernels.cpu.layout import Layout, gathered
-from xent.kernels.cpu.memory import as_numpy
+from xent.kernels.cpu.memory import as_numpy, plain_vector
 from xent.kernels.protocol import HardTarget, Target
 
 #: What stands for 16-bit numbers in compiled code.
@@ -39,8 +39,7 @@ class Rows:
         """A coefficient of each row, in the type of the arithmetic."""
         if c is None:
             return np.zeros(self.count, self.compute)
-        values = np.broadcast_to(as_numpy(c), self.batch)
-        return np.ascontiguousarray(values, self.compute).reshape(-1)
+        return plain_vector(np.broadcast_to(as_numpy(c), self.batch), self.compute)
 
     def back(self, values: Any, *, like_q: bool = False) -> Array:
         """NumPy's result as an array of Q's framework."""
@@ -61,7 +60,7 @@ class RowTarget:
         self.layout: Layout | None = None
         self.on, self.off = (1.0, 0.0) if target is None else (target.on, target.off)
         if isinstance(target, HardTarget):
-            self.index = np.ascontiguousarray(as_numpy(target.index), np.int64).reshape(-1)
+            self.index = plain_vector(as_numpy(target.index), np.int64)
         elif target is not None:
             # target_probs has applied on and off; the array is kept alive here while its address is used.
             probs = np.asarray(as_numpy(target_probs(target)), z.compute)

@@ -34,7 +34,8 @@ def run(rows: int, numbers: int, work: Callable[[int, int], None]) -> None:
     the pool is made anew.
     """
     threads = min(thread_count(), rows)
-    if numbers < SERIAL or threads < 2:
+    # At the exit, when the main thread has ended, no pool takes work any more.
+    if numbers < SERIAL or threads < 2 or not threading.main_thread().is_alive():
         work(0, rows)
         return
     pieces = min(rows, 8 * threads)

@@ -124,27 +124,28 @@ def tile_picked(typing: Any, tile: Any, like: Any, size: Any, labels: Any, out: 
 
 
 @intrinsic
-def tile_mixed(
-    typing: Any, tile: Any, like: Any, size: Any, labels: Any, factors: Any, shifts: Any, bt: Any, above: Any
-) -> Any:
-    """e·factor − shift in place of e, and for a row's label e·factor − bt, or ``above`` where e tells a peak.
+def tile_mixed(  # type: ignore[no-untyped-def]
+    typing, tile, like, size, labels, factors, shifts, bt, above, one
+):
+    """e·factor − shift in place of e, and for a row's label e·factor − bt, or ``above`` where e is ``one``.
 
-    A power of 1 tells a peak; what stands above is as right for what is 1 by rounding.
+    A power of one tells a peak; what stands above is as right for what is one by rounding.
     """
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        tile, _, size, labels, *rows = args
+        tile, _, size, labels, *rows, one = args
         lanes = Lanes(builder, like.dtype)
         at = _labelled(lanes, labels)
+        peak = lanes.splat(one)
         factor, shift, share, top = (lanes.load(_start(address, lanes)) for address in rows)
 
         def body(e: Any, pointer: Any, k: Any) -> None:
             x = builder.fmul(e, factor)
-            at_peak = builder.fcmp_ordered("==", e, lanes.number(1 / lanes.unit))
+            at_peak = builder.fcmp_ordered("==", e, peak)
             own = builder.select(at_peak, top, builder.fsub(x, share))
             lanes.store(builder.select(at(k), own, builder.fsub(x, shift)), pointer)
 
         _each_class(lanes, tile, size, body)
         return context.get_dummy_value()
 
-    return types.void(types.int64, like, *(types.int64,) * 6), generate
+    return types.void(types.int64, like, *(types.int64,) * 6, like.dtype), generate
