@@ -140,6 +140,22 @@ def test_nan_is_not_sound_and_gives_nan_as_before(k: int, library: str, log: boo
         np.testing.assert_array_equal(np.isnan(loss), [False, False, True, False])
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("k", CLASSES)
+@given(bad=st.floats(-4e-6, -1e-30), data=st.data())
+def test_a_negative_number_is_found_where_the_sum_is_near_one(k: int, dtype: str, bad: float, data: Any) -> None:
+    x = np.zeros((3, k), dtype)
+    x[:, 0] = 1.0
+    assert sound(x, log=False, reads=True)
+    x[data.draw(st.integers(0, 2), "row"), data.draw(st.integers(1, k - 1), "class")] = bad
+    assert not sound(x, log=False, reads=True)
+    expected = refusal(x, False)
+    assert expected is not None
+    with pytest.raises(type(expected)) as caught:
+        xent.cross_entropy(xent.Labels([0, 0, 0]), xent.Probabilities(x))
+    assert str(caught.value) == str(expected)
+
+
 @LOG
 @pytest.mark.parametrize("count", [1, 2, 7])
 def test_a_bad_row_is_found_on_every_thread(monkeypatch: pytest.MonkeyPatch, count: int, log: bool) -> None:

@@ -16,7 +16,7 @@ from xent.core.arrays import dtype_name
 from xent.kernels import registry
 from xent.kernels.cpu import cpu, threads
 from xent.kernels.cpu.element_loops import BLOCK, CHUNK
-from xent.kernels.protocol import Kernel
+from xent.kernels.protocol import Kernel, Task
 
 nan, inf = math.nan, math.inf
 CELLS = [(library, dtype) for library, dtypes in DTYPES.items() for dtype in dtypes]
@@ -26,7 +26,12 @@ mpf = oracle.mpf
 pytestmark = pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")  # a backend's context quiets NumPy
 
 
-@pytest.fixture(params=registry._KERNELS, ids=lambda k: k.name)
+#: The kernels that take elements at all.
+_PLAIN = Task("elements", "logits", "soft", "numpy", "cpu", "float64", (3,), True)
+KERNELS = [k for k in registry._KERNELS if k.refuses(_PLAIN) is None]
+
+
+@pytest.fixture(params=KERNELS, ids=lambda k: k.name)
 def kernel(request: pytest.FixtureRequest) -> Kernel:
     return request.param
 

@@ -69,8 +69,9 @@ def label_sum(
     if not plain(z, y) or not z.numel():
         return None
     classes = shape[1]
-    index = np.ascontiguousarray(y.numpy()).reshape(-1)
-    w = np.empty(index.size, compute)
+    index = np.ascontiguousarray(y.numpy())
+    index = index if index.ndim == 1 else index.reshape(-1)
+    w = gradient_like(index.shape, compute)
     divisor = _loops()[0].weigh(index, classes, ignore_index, weights, mean, w)
     if not divisor > 0:
         return None
@@ -111,7 +112,7 @@ class _LabelSum:
         return self._reduced(out[0])
 
     def forward(self, z: Array) -> tuple[Array, Array]:
-        losses = np.empty(self.index.size, self.w.dtype)
+        losses = gradient_like(self.index.shape, self.w.dtype)
         gradient = self._gradient(z, 1.0, losses)
         return self._reduced(losses), gradient
 

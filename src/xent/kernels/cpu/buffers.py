@@ -130,5 +130,5 @@ pool = Pool()
 
 
 def gradient_like(shape: tuple[int, ...], dtype: Any, strides: tuple[int, ...] | None = None) -> Any:
-    """An uninitialised array for a gradient, from the pool where it is large."""
+    """An uninitialised array for a gradient, or what is needed on the way, from the pool where it is large."""
     return pool.array(shape, np.dtype(dtype), strides)

@@ -14,7 +14,17 @@ from xent.kernels.cpu.lanes import LANES, exp_of_drop, jit
 from xent.kernels.cpu.logarithm import log1p_of_fraction, log_of_complement
 from xent.kernels.cpu.passes import number_at, put_number
 from xent.kernels.cpu.rows import row_address, unit_of
-from xent.kernels.cpu.tiles import tile_exponentials, tile_peaks, tile_scaled
+from xent.kernels.cpu.tiles import tile_exponentials, tile_mixed, tile_peaks, tile_picked
+from xent.kernels.cpu.transpose import SIDE, rows_from_tile, tile_from_rows
+
+#: From so many classes on a block of 16 by 16 is worth its empty places.
+FEWEST = 5
+
+
+@jit
+def _room(size, like):  # type: ignore[no-untyped-def]
+    """An empty tile, with room for a multiple of 16 classes."""
+    return np.empty(((size + SIDE - 1) // SIDE * SIDE, LANES), like.dtype)
 
 
 @jit
@@ -24,6 +34,9 @@ def _gather(layout, like, size, begin, count, tile):  # type: ignore[no-untyped-
         tile[:] = 0
     step = layout[1]
     if step == like.itemsize:
+        if count == LANES and size >= FEWEST and layout[4] == 0:
+            tile_from_rows(row_address(layout, begin), layout[2], like, size, tile.ctypes.data)
+            return
         for i in range(count):
             z = row_address(layout, begin + i)
             for k in range(size):
@@ -41,6 +54,9 @@ def _spread(tile, layout, like, size, begin, count):  # type: ignore[no-untyped-
     """The tile's first ``count`` rows to where they belong."""
     step = layout[1]
     if step == like.itemsize:
+        if count == LANES and size >= FEWEST and layout[4] == 0:
+            rows_from_tile(tile.ctypes.data, size, row_address(layout, begin), layout[2], like)
+            return
         for i in range(count):
             g = row_address(layout, begin + i)
             for k in range(size):
@@ -72,14 +88,19 @@ def _logarithms(rests, excesses):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _label_drops(tile, size, peaks, index, count, drops):  # type: ignore[no-untyped-def]
-    """m − z of each row's label; NaN where it is no class."""
+def _labels_of(index, row, count, size, labels):  # type: ignore[no-untyped-def]
+    """The labels of a tile's rows in 32 bits; −1 where it is no class."""
     for i in range(count):
-        k = index[i]
-        if k < 0 or k >= size:
-            drops[i] = np.nan
-        else:
-            drops[i] = 0.0 if tile[k, i] == peaks[i] else float(peaks[i]) - float(tile[k, i])
+        k = index[row + i]
+        labels[i] = k if k >= 0 and k < size else -1
+
+
+@jit
+def _label_drops(tile, size, peaks, labels, picked, drops):  # type: ignore[no-untyped-def]
+    """m − z of each row's label; NaN where it is no class."""
+    tile_picked(tile.ctypes.data, tile, size, labels.ctypes.data, picked.ctypes.data)
+    for i in range(LANES):
+        drops[i] = 0.0 if picked[i] == peaks[i] else float(peaks[i]) - float(picked[i])
 
 
 @jit
@@ -147,9 +168,10 @@ def statistics(layout, like, size, begin, end, want, index, truths, on, off, out
     ``truths`` is the layout of probabilities of the type of the arithmetic, or None.
     """
     kind = out.dtype.type
-    tile = np.empty((size, LANES), out.dtype)
-    truth = np.empty((size, LANES), out.dtype) if truths is not None else tile
-    peaks = np.empty(LANES, out.dtype)
+    tile = _room(size, out)
+    truth = _room(size, out) if truths is not None else tile
+    peaks, picked = np.empty(LANES, out.dtype), np.empty(LANES, out.dtype)
+    labels = np.zeros(LANES, np.int32)
     rests, excesses, sums, masses = np.empty(LANES), np.empty(LANES), np.zeros(LANES), np.zeros(LANES)
     entropies = np.empty(LANES)
     at, peaks_at, rests_at = tile.ctypes.data, peaks.ctypes.data, rests.ctypes.data
@@ -164,7 +186,8 @@ def statistics(layout, like, size, begin, end, want, index, truths, on, off, out
                 _gather(truths, out, size, row, count, truth)
                 _soft_sums(tile, truth, size, peaks, kind(on), kind(off), masses, sums)
             elif index is not None:
-                _label_drops(tile, size, peaks, index[row : row + count], count, masses)
+                _labels_of(index, row, count, size, labels)
+                _label_drops(tile, size, peaks, labels, picked, masses)
                 if off != 0:
                     _drop_sums(tile, size, peaks, sums)
         if want & ENTROPY:
@@ -221,11 +244,11 @@ def _add_slopes(tile, size, unit, drops, shares, excesses, entropies, h):  # typ
 def _factors(tile, size, unit, shares, a, factors):  # type: ignore[no-untyped-def]
     """What the powers are to be multiplied by, and the unit that they are in then: 1 where a factor would have been
     subnormal, and lost digits that the product has."""
-    small = False
+    small = np.int64(0)
     for i in range(LANES):
         factors[i] = a[i] * shares[i] * unit
-        small |= abs(factors[i]) < 1e-36 and a[i] != 0
-    if not small:
+        small += np.int64(abs(factors[i]) < 1e-36) & np.int64(a[i] != 0)
+    if small == 0:
         return unit
     for k in range(size):
         e = tile[k]
@@ -237,27 +260,20 @@ def _factors(tile, size, unit, shares, a, factors):  # type: ignore[no-untyped-d
 
 
 @jit
-def _mix_hard(tile, size, unit, rests, shares, a, b, index, on, off, count, lanes):  # type: ignore[no-untyped-def]
+def _mix_hard(tile, size, unit, rests, shares, a, b, labels, on, off, count, spare):  # type: ignore[no-untyped-def]
     """a·q − b·t in place of the powers, for a label of each row; NaN in rests for a label that is no class."""
-    factors, shifts, own = lanes[0], lanes[1], lanes[2]
+    factors, shifts, bt, above = spare[0], spare[1], spare[2], spare[3]
     unit = _factors(tile, size, unit, shares, a, factors)
     for i in range(LANES):
         shifts[i] = b[i] * off
+        bt[i] = b[i] * (on + off)
+        above[i] = ((a[i] - bt[i]) - bt[i] * tile.dtype.type(rests[i])) * shares[i]
     for i in range(count):
-        k = index[i]
-        if k < 0 or k >= size:
-            rests[i] = np.nan
-        else:
-            # The label's own number, before the others: it is put back after them. A power of 1 tells a peak; the
-            # formula is as right for what is 1 by rounding.
-            bt = b[i] * (on + off)
-            r = tile.dtype.type(rests[i])
-            at_peak = tile[k, i] * unit == 1
-            own[i] = ((a[i] - bt) - bt * r) * shares[i] if at_peak else factors[i] * tile[k, i] - bt
-    tile_scaled(tile.ctypes.data, tile, size, factors.ctypes.data, shifts.ctypes.data)
-    for i in range(count):
-        if rests[i] == rests[i]:
-            tile[index[i], i] = own[i]
+        rests[i] = np.nan if labels[i] < 0 else rests[i]
+    tile_mixed(
+        tile.ctypes.data, tile, size, labels.ctypes.data,
+        factors.ctypes.data, shifts.ctypes.data, bt.ctypes.data, above.ctypes.data, tile.dtype.type(1) / unit,
+    )  # fmt: skip
 
 
 @jit
@@ -276,6 +292,12 @@ def _mix_soft(tile, size, unit, rests, shares, a, b, truth, on, off):  # type: i
 @jit
 def _settle(tile, size, rests, a, b, h, count):  # type: ignore[no-untyped-def]
     """Zero in rows without a coefficient, NaN in those whose softmax is not defined."""
+    special = np.int64(0)
+    for i in range(LANES):
+        idle = np.int64(a[i] == 0) & np.int64(b[i] == 0) & np.int64(h[i] == 0)
+        special += idle | np.int64(rests[i] != rests[i])
+    if special == 0:
+        return
     for i in range(count):
         if a[i] == 0 and b[i] == 0 and h[i] == 0:
             for k in range(size):
@@ -293,17 +315,18 @@ def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, ta
     """
     kind = b.dtype.type
     on_, off_, unit = kind(on), kind(off), kind(unit_of(b))
-    tile = np.empty((size, LANES), b.dtype)
-    lanes = np.zeros((8, LANES), b.dtype)
+    tile = _room(size, b)
+    lanes = np.zeros((9, LANES), b.dtype)
+    labels = np.zeros(LANES, np.int32)
     peaks, a_, b_, h_, shares, spare = lanes[0], lanes[1], lanes[2], lanes[3], lanes[4], lanes[5:]
     wide = np.zeros((5, LANES))
     rests, excesses, sums, masses, entropies = wide[0], wide[1], wide[2], wide[3], wide[4]
     at, peaks_at, rests_at = tile.ctypes.data, peaks.ctypes.data, rests.ctypes.data
     truth = slopes = tile
     if truths is not None:
-        truth = np.empty((size, LANES), b.dtype)
+        truth = _room(size, b)
     if h is not None:
-        slopes = np.empty((size, LANES), b.dtype)
+        slopes = _room(size, b)
     row = begin
     while row < end:
         count = _count(layout, row, end)
@@ -316,8 +339,10 @@ def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, ta
             _gather(truths, b, size, row, count, truth)
             if losses is not None:
                 _soft_sums(tile, truth, size, peaks, on_, off_, masses, sums)
-        elif index is not None and losses is not None:
-            _label_drops(tile, size, peaks, index[row : row + count], count, masses)
+        elif index is not None:
+            _labels_of(index, row, count, size, labels)
+        if index is not None and losses is not None:
+            _label_drops(tile, size, peaks, labels, spare[0], masses)
             if off != 0:
                 _drop_sums(tile, size, peaks, sums)
         if h is not None:
@@ -350,11 +375,16 @@ def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, ta
         if truths is not None:
             _mix_soft(tile, size, unit, rests, shares, a_, b_, truth, on_, off_)
         elif index is not None:
-            _mix_hard(tile, size, unit, rests, shares, a_, b_, index[row : row + count], on_, off_, count, spare)
+            _mix_hard(tile, size, unit, rests, shares, a_, b_, labels, on_, off_, count, spare)
         else:
-            _factors(tile, size, unit, shares, a_, spare[0])
-            spare[1] = 0
-            tile_scaled(at, b, size, spare[0].ctypes.data, spare[1].ctypes.data)
+            unit_now = _factors(tile, size, unit, shares, a_, spare[0])
+            for i in range(LANES):
+                spare[1, i] = 0
+                labels[i] = -1
+            shift_at = spare[1].ctypes.data
+            tile_mixed(
+                at, b, size, labels.ctypes.data, spare[0].ctypes.data, shift_at, shift_at, shift_at, kind(1) / unit_now
+            )
         if h is not None:
             for k in range(size):
                 for i in range(LANES):

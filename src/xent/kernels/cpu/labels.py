@@ -13,25 +13,28 @@ def weigh(index, classes, ignore, weights, mean, out):  # type: ignore[no-untype
 
     Returns what their sum is to be divided by: Σ w[y] for a mean, 1 for a sum; −1 where a label is no class.
     """
-    bad = 0
+    bad = np.int64(0)
     total = 0.0
-    for i in range(index.size):
-        k = index[i]
-        counts = k != ignore
-        inside = k >= 0 and k < classes
-        bad += counts and not inside
-        if weights is not None:
+    if weights is None:
+        counted = np.int64(0)
+        for i in range(index.size):
+            k = index[i]
+            counts = np.int64(k != ignore)
+            bad += counts & (np.int64(k < 0) | np.int64(k >= classes))
+            counted += counts
+            out[i] = counts
+        total = float(counted)
+    else:
+        for i in range(index.size):
+            k = index[i]
+            counts, inside = k != ignore, k >= 0 and k < classes
+            bad += counts and not inside
             w = weights[k] if inside and counts else weights.dtype.type(0)
             out[i] = w
             total += w
-        else:
-            out[i] = 1 if counts else 0
-            total += 1 if counts else 0
     if bad:
         return -1.0
-    if not mean:
-        return 1.0
-    return total
+    return total if mean else 1.0
 
 
 @jit

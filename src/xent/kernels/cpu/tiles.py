@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 from xent.kernels.cpu.lanes import LANES
 from xent.kernels.cpu.vectors import Lanes
 
-_I64 = ir.IntType(64)
+_I32, _I64 = ir.IntType(32), ir.IntType(64)
 _WIDE = ir.VectorType(ir.DoubleType(), LANES)
 
 
@@ -25,12 +25,20 @@ def _start(address: Any, lanes: Lanes) -> Any:
     return lanes.pointer(address, ir.Constant(_I64, 0))
 
 
-def _each_class(lanes: Lanes, tile: Any, size: Any, body: Callable[[Any, Any], None]) -> None:
-    """``body(x, pointer)`` for the vector of each class."""
+def _each_class(lanes: Lanes, tile: Any, size: Any, body: Callable[[Any, Any, Any], None]) -> None:
+    """``body(x, pointer, k)`` for the vector of each class."""
     b = lanes.builder
     with cgutils.for_range(b, size) as loop:
         pointer = lanes.pointer(tile, b.mul(loop.index, ir.Constant(_I64, LANES)))
-        body(lanes.load(pointer), pointer)
+        body(lanes.load(pointer), pointer, loop.index)
+
+
+def _labelled(lanes: Lanes, labels: Any) -> Callable[[Any], Any]:
+    """Of a class k, the rows whose label it is; ``labels`` is the address of 64 numbers of 32 bits."""
+    b = lanes.builder
+    pointer = b.inttoptr(labels, ir.VectorType(_I32, LANES).as_pointer())
+    found = b.load(pointer, align=4)
+    return lambda k: b.icmp_signed("==", found, lanes.splat(b.trunc(k, _I32)))
 
 
 @intrinsic
@@ -43,7 +51,7 @@ def tile_peaks(typing: Any, tile: Any, like: Any, size: Any, peaks: Any) -> Any:
         peak = cgutils.alloca_once_value(builder, lanes.number(-float("inf")))
         undefined = cgutils.alloca_once_value(builder, lanes.none())
 
-        def body(x: Any, pointer: Any) -> None:
+        def body(x: Any, pointer: Any, k: Any) -> None:
             builder.store(lanes.larger(x, builder.load(peak)), peak)
             builder.store(builder.or_(builder.load(undefined), builder.fcmp_unordered("uno", x, x)), undefined)
 
@@ -70,7 +78,7 @@ def tile_exponentials(typing: Any, tile: Any, like: Any, size: Any, peaks: Any, 
         total = cgutils.alloca_once_value(builder, ir.Constant(_WIDE, [0.0] * LANES))
         ties = cgutils.alloca_once_value(builder, lanes.number(-1.0))
 
-        def body(x: Any, pointer: Any) -> None:
+        def body(x: Any, pointer: Any, k: Any) -> None:
             at_peak = builder.fcmp_ordered("==", x, top)
             power = lanes.exp_in_units(builder.fsub(x, top))
             below = builder.select(at_peak, zero, power)
@@ -96,18 +104,48 @@ def tile_exponentials(typing: Any, tile: Any, like: Any, size: Any, peaks: Any, 
 
 
 @intrinsic
-def tile_scaled(typing: Any, tile: Any, like: Any, size: Any, factors: Any, shifts: Any) -> Any:
-    """tile·factor − shift, in place, with a factor and a shift of each row."""
+def tile_picked(typing: Any, tile: Any, like: Any, size: Any, labels: Any, out: Any) -> Any:
+    """The number of each row's label; NaN where it is no class."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        tile, _, size, factors, shifts = args
+        tile, _, size, labels, out = args
         lanes = Lanes(builder, like.dtype)
-        factor, shift = lanes.load(_start(factors, lanes)), lanes.load(_start(shifts, lanes))
+        at = _labelled(lanes, labels)
+        found = cgutils.alloca_once_value(builder, lanes.number(float("nan")))
 
-        def body(x: Any, pointer: Any) -> None:
-            lanes.store(builder.fsub(builder.fmul(x, factor), shift), pointer)
+        def body(x: Any, pointer: Any, k: Any) -> None:
+            builder.store(builder.select(at(k), x, builder.load(found)), found)
+
+        _each_class(lanes, tile, size, body)
+        lanes.store(builder.load(found), _start(out, lanes))
+        return context.get_dummy_value()
+
+    return types.void(types.int64, like, types.int64, types.int64, types.int64), generate
+
+
+@intrinsic
+def tile_mixed(  # type: ignore[no-untyped-def]
+    typing, tile, like, size, labels, factors, shifts, bt, above, one
+):
+    """e·factor − shift in place of e, and for a row's label e·factor − bt, or ``above`` where e is ``one``.
+
+    A power of one tells a peak; what stands above is as right for what is one by rounding.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        tile, _, size, labels, *rows, one = args
+        lanes = Lanes(builder, like.dtype)
+        at = _labelled(lanes, labels)
+        peak = lanes.splat(one)
+        factor, shift, share, top = (lanes.load(_start(address, lanes)) for address in rows)
+
+        def body(e: Any, pointer: Any, k: Any) -> None:
+            x = builder.fmul(e, factor)
+            at_peak = builder.fcmp_ordered("==", e, peak)
+            own = builder.select(at_peak, top, builder.fsub(x, share))
+            lanes.store(builder.select(at(k), own, builder.fsub(x, shift)), pointer)
 
         _each_class(lanes, tile, size, body)
         return context.get_dummy_value()
 
-    return types.void(types.int64, like, types.int64, types.int64, types.int64), generate
+    return types.void(types.int64, like, *(types.int64,) * 6, like.dtype), generate

@@ -83,8 +83,8 @@ class Lanes:
         if streaming:
             done.set_metadata("nontemporal", self.builder.module.add_metadata([ir.Constant(_I32, 1)]))
 
-    def read_ahead(self, address: Any, position: Any) -> None:
-        """Ask for the lines from a position on; an address that does not exist is no error."""
+    def read_ahead(self, address: Any, position: Any, *, write: bool = False) -> None:
+        """Ask for the lines from a position on, to read or to write; an address that does not exist is no error."""
         kind = ir.FunctionType(ir.VoidType(), [_I8.as_pointer(), _I32, _I32, _I32])
         function = self.builder.module.globals.get("llvm.prefetch.p0")
         if function is None:
@@ -92,7 +92,7 @@ class Lanes:
         start = self.builder.bitcast(self.pointer(address, position), _I8.as_pointer())
         for line in range(0, self.width * self.bytes, LINE):
             at = self.builder.gep(start, [ir.Constant(_I64, line)])
-            self.builder.call(function, [at, ir.Constant(_I32, 0), ir.Constant(_I32, 2), ir.Constant(_I32, 1)])
+            self.builder.call(function, [at, ir.Constant(_I32, int(write)), ir.Constant(_I32, 2), ir.Constant(_I32, 1)])
 
     def scratch(self) -> Any:
         """Room for one vector, as it is stored."""
