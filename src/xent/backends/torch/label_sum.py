@@ -56,7 +56,11 @@ def label_sum(
     ``inplace`` makes the gradient where the scores are; see ``xent.backends.torch.spent``.
     """
     kinds, shape = _KINDS.get(z.dtype), z.shape
-    if kinds is None or len(shape) < 2 or y.dtype is not torch.int64 or y.shape != shape[:1] + shape[2:]:
+    if kinds is None or len(shape) < 2 or y.dtype is not torch.int64:
+        return None
+    # The common shapes without a new one being made.
+    of_labels = y.shape
+    if of_labels != (shape[:1] if len(shape) == 2 else shape[:1] + shape[2:]):
         return None
     like, compute = kinds
     weights = None
@@ -69,9 +73,10 @@ def label_sum(
     if not plain(z, y) or not z.numel():
         return None
     classes = shape[1]
-    index = np.ascontiguousarray(y.numpy())
-    index = index if index.ndim == 1 else index.reshape(-1)
-    w = gradient_like(index.shape, compute)
+    index = y.numpy()
+    if index.ndim != 1 or not y.is_contiguous():
+        index = np.ascontiguousarray(index).reshape(-1)
+    w = _vector(index.size, compute)
     divisor = _loops()[0].weigh(index, classes, ignore_index, weights, mean, w)
     if not divisor > 0:
         return None
@@ -112,7 +117,7 @@ class _LabelSum:
         return self._reduced(out[0])
 
     def forward(self, z: Array) -> tuple[Array, Array]:
-        losses = gradient_like(self.index.shape, self.w.dtype)
+        losses = _vector(self.index.size, self.w.dtype)
         gradient = self._gradient(z, 1.0, losses)
         return self._reduced(losses), gradient
 
@@ -176,6 +181,11 @@ class _LabelSum:
             layout = walkable(q.data_ptr(), q.shape, [stride * size for stride in q.stride()], size)
             assert layout is not None, "a contiguous tensor"
         return layout, q
+
+
+def _vector(size: int, dtype: Any) -> Any:
+    """A number of each row."""
+    return np.empty(size, dtype) if size * dtype.itemsize < POOLED else gradient_like((size,), dtype)
 
 
 def _new(shape: Sequence[int], strides: tuple[int, ...] | None, dtype: torch.dtype, stored: Any) -> Array:

@@ -11,17 +11,25 @@ _KINDS = (torch.Tensor, torch.nn.Parameter)
 #: The hooks on saved tensors that are at work. PyTorch before 2.8 does not tell, and is taken to have none: what that
 #: loses is memory under a checkpoint.
 _hooks = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", lambda ignore_tracing: None)
+#: Bound once, for the sake of small calls.
+_compiling = torch.compiler.is_compiling
+_transforming = torch._C._are_functorch_transforms_active
+_modes = torch._C._len_torch_dispatch_stack
+_tracing = torch._C._get_tracing_state
+_wrapped = torch._C._functorch.is_functorch_wrapped_tensor
+_batched = torch._C._functorch.is_legacy_batchedtensor
+_strided = torch.strided
 
 
 def plain(*tensors: Array | None) -> bool:
     """Whether all tensors (None is skipped) are dense numbers in this process's memory, and no compiler, tracer,
     transform, dispatch mode, forward-mode level or hook on saved tensors is at work."""
     if (
-        torch.compiler.is_compiling()
+        _compiling()
         or forward_ad._current_level >= 0
-        or torch._C._are_functorch_transforms_active()
-        or torch._C._len_torch_dispatch_stack()
-        or torch._C._get_tracing_state() is not None
+        or _transforming()
+        or _modes()
+        or _tracing() is not None
         # A checkpoint recomputes in order not to keep what is of the size of the scores: no gradient is kept for it.
         or _hooks(True) is not None
     ):
@@ -30,11 +38,11 @@ def plain(*tensors: Array | None) -> bool:
         if x is not None and not (
             type(x) in _KINDS
             and x.is_cpu
-            and x.layout is torch.strided
+            and x.layout is _strided
             and not x.is_neg()
             and not x._is_zerotensor()
-            and not torch._C._functorch.is_functorch_wrapped_tensor(x)
-            and not torch._C._functorch.is_legacy_batchedtensor(x)
+            and not _wrapped(x)
+            and not _batched(x)
         ):
             return False
     return True
