@@ -167,12 +167,17 @@ class Lending(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        # Small memory, so that many orders can be tried.
+        self.pooled, buffers.POOLED = buffers.POOLED, 2**12
         self.pool = Pool()
         self.held: list[tuple[Any, float]] = []
         self.next = 1.0
         self.largest = 0
 
-    @rule(size=st.integers(POOLED, 3 * POOLED), tensor=st.booleans())
+    def teardown(self) -> None:
+        buffers.POOLED = self.pooled
+
+    @rule(size=st.integers(2**12, 3 * 2**12), tensor=st.booleans())
     def take(self, size: int, tensor: bool) -> None:
         array = self.pool.array((size // 4,), FLOAT)
         array[...] = self.next
@@ -199,7 +204,7 @@ class Lending(RuleBasedStateMachine):
         assert self.pool.empty() == idle
         assert self.pool.sizes()[0] == []
 
-    @rule(limit=st.none() | st.integers(0, 6 * POOLED))
+    @rule(limit=st.none() | st.integers(0, 6 * 2**12))
     def limit(self, limit: int | None) -> None:
         self.pool.set_limit(limit)
 

@@ -247,3 +247,22 @@ def test_nothing_counts_or_nothing_is_there(dtype: torch.dtype) -> None:
     empty = torch.zeros(0, K, dtype=dtype, requires_grad=True)
     loss = X.cross_entropy(empty, torch.zeros(0, dtype=torch.int64), reduction="sum")
     assert slope(loss, empty).shape == (0, K)
+
+
+@pytest.mark.parametrize("above", [0.0, math.nan, math.inf])
+@pytest.mark.parametrize("retained", [False, True])
+def test_an_upstream_that_is_no_ordinary_number_of_elements(above: float, retained: bool) -> None:
+    z = torch.tensor([0.5, math.nan, -1.0, 2.0], dtype=torch.float64, requires_grad=True)
+    t, w = (
+        torch.tensor([1.0, 0.0, 1.0, 0.0], dtype=torch.float64),
+        torch.tensor([1.0, 0.0, 0.0, 2.0], dtype=torch.float64),
+    )
+    loss = X.binary_cross_entropy_with_logits(z, t, w)
+    assert loss.grad_fn is not None
+    assert loss.grad_fn.name() == "_ElementSumBackward"
+    if retained:
+        slope(loss, z, retain_graph=True)
+    found = torch.autograd.grad(loss, z, torch.tensor(above, dtype=torch.float64))[0]
+    assert not found[1:3].any()
+    assert not torch.isfinite(found[[0, 3]]).any() or above == 0.0
+    assert found.any() or above == 0.0

@@ -8,6 +8,7 @@ again from the scores.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import torch
@@ -75,16 +76,15 @@ class _Reduced(torch.autograd.Function):
         if found is None or (above != 1.0 and found.dtype in _HALF and not job.overwrites):
             # A second backward; or a gradient that was rounded to half precision before it was scaled.
             return job.gradient(ctx.saved_tensors, above), None
-        return job.scaled(found, above), None
+        return (found if above == 1.0 else job.scaled(found, above)), None
 
 
-def scale_rows(gradient: Array, above: float, idle: Array) -> Array:
+def scale_rows(gradient: Array, above: float, idle: Callable[[], Array]) -> Array:
     """above times a gradient (…, K), in its place. A product that is 0 by a factor is 0, whatever the other one holds:
     the rows of ``idle`` do not count, and nothing does where above is 0."""
     if above == 0.0:
         return gradient.zero_()
-    if above != 1.0:
-        gradient.mul_(above)
-        if not math.isfinite(above):
-            gradient.masked_fill_(idle[..., None], 0.0)
+    gradient.mul_(above)
+    if not math.isfinite(above):
+        gradient.masked_fill_(idle()[..., None], 0.0)
     return gradient

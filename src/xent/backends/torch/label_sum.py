@@ -122,9 +122,7 @@ class _LabelSum:
         return self._reduced(losses), gradient
 
     def scaled(self, gradient: Array, above: float) -> Array:
-        if above == 1.0:
-            return gradient
-        scale_rows(gradient.movedim(1, -1), above, self._idle())
+        scale_rows(gradient.movedim(1, -1), above, self._idle)
         return gradient
 
     def gradient(self, saved: tuple[Any, ...], above: float) -> Array:

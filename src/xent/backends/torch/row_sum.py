@@ -53,7 +53,7 @@ class _RowSum:
         return total(losses), gradient
 
     def scaled(self, gradient: Array, above: float) -> Array:
-        return scale_rows(gradient, above, self.c == 0)
+        return scale_rows(gradient, above, lambda: self.c == 0)
 
     def gradient(self, saved: tuple[Any, ...], above: float) -> Array:
         z, *truth = saved
