@@ -56,3 +56,32 @@ def test_workers_compute_what_the_parent_computes(rows: int, classes: int) -> No
         capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert (done.returncode, done.stdout.strip()) == (0, "done"), done.stderr[-3000:]
+
+
+_FORK = """
+import os, sys
+import torch
+import xent.torch as F
+
+z = torch.randn(2000, 1000, requires_grad=True)
+y = torch.randint(1000, (2000,))
+F.cross_entropy(z, y).backward()
+z.detach().clone()  # PyTorch's own threads have been at work
+pid = os.fork()
+if pid == 0:
+    for loss in (F.cross_entropy, F.binary_cross_entropy_with_logits):
+        truth = y if loss is F.cross_entropy else torch.zeros(1).expand(2000, 1000)
+        z.grad = None  # else PyTorch adds to it, with its own threads
+        loss(z, truth).backward(torch.tensor(float(sys.argv[1])))
+    os._exit(0)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
+
+@pytest.mark.parametrize("above", ["1.0", "2.5", "0.0"])
+def test_a_forked_process_scales_a_large_gradient(above: str) -> None:
+    """PyTorch's own multiplication would wait there for threads that were not forked."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", _FORK, above], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr

@@ -10,7 +10,7 @@ from xent.core import algebra
 from xent.core.arrays import Array, dtype_name, to_compute
 from xent.kernels.protocol import Task
 from xent.kernels.registry import choose
-from xent.torch.manners import is_floating, overridable, refuse, result_type, same_type
+from xent.torch.manners import is_floating, overridable, refuse, result_type, same_type, wraps
 from xent.torch.reduction import reduced, reduction_of
 
 _binary_cross_entropy = torch.nn.functional.binary_cross_entropy
@@ -62,6 +62,8 @@ def binary_cross_entropy_with_logits(
     0.6931
     """
     how = reduction_of(size_average, reduce, reduction)
+    if wraps(input, target, weight, pos_weight):
+        return _binary_cross_entropy_with_logits(input, target, weight, reduction=how, pos_weight=pos_weight)
     floating = is_floating(input) and is_floating(target)
     if not floating or target.shape != input.shape or not _broadcast(input, weight, pos_weight):
         refuse(_binary_cross_entropy_with_logits, input, target, weight, None, None, how, pos_weight)

@@ -14,7 +14,7 @@ from xent.errors import OptionError
 from xent.kernels.protocol import HardTarget, SoftTarget, Target, Task
 from xent.kernels.registry import choose
 from xent.torch.labels import class_axis, counted_labels, fits, in_range, label_weights, one_label
-from xent.torch.manners import is_floating, overridable, refuse, result_type
+from xent.torch.manners import is_floating, overridable, refuse, result_type, wraps
 from xent.torch.reduction import reduced, reduction_of
 
 _cross_entropy = torch.nn.functional.cross_entropy
@@ -91,6 +91,8 @@ def cross_entropy(
         if found is not None:
             return found
     arguments = (input, target, weight, None, ignore_index, None, how, label_smoothing)
+    if wraps(input, target, weight):
+        return _cross_entropy(*arguments)
     if not is_floating(input) or input.dim() == 0 or label_smoothing > 1.0:
         refuse(_cross_entropy, *arguments)
     if inplace_gradient:

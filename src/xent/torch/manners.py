@@ -8,6 +8,7 @@ from typing import Any, NoReturn, ParamSpec
 
 import torch
 from torch.overrides import handle_torch_function, has_torch_function
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from xent.core.arrays import Array
 from xent.errors import KindError
@@ -15,6 +16,7 @@ from xent.errors import KindError
 P = ParamSpec("P")
 
 _HALF = (torch.float16, torch.bfloat16)
+_FLOATING = (*_HALF, torch.float32, torch.float64)
 
 
 def overridable(function: Callable[P, Array]) -> Callable[P, Array]:
@@ -39,6 +41,14 @@ def refuse(theirs: Callable[..., Any], *args: Any, **kwargs: Any) -> NoReturn:
         "arguments that only PyTorch's own function takes",
         f"Call torch.nn.functional.{theirs.__name__}.",
     )
+
+
+def wraps(*tensors: Array | None) -> bool:
+    """Whether one is a subclass around other tensors, such as a DTensor, which does not mix with plain ones: its calls
+    are PyTorch's own."""
+    if torch.compiler.is_compiling():
+        return False
+    return any(x is not None and is_traceable_wrapper_subclass(x) for x in tensors)
 
 
 def autocasts(x: Array) -> bool:
@@ -66,4 +76,5 @@ def same_type(x: Array, y: Array) -> bool:
 
 
 def is_floating(x: Array) -> bool:
-    return bool(x.is_floating_point())
+    """Whether x is of a type that PyTorch's losses compute in; its 8-bit floats are not."""
+    return x.dtype in _FLOATING

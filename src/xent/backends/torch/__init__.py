@@ -11,10 +11,9 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
-from torch._subclasses.fake_tensor import is_fake
 
 from xent.backends.torch.elements import elements
-from xent.backends.torch.lean import plain
+from xent.backends.torch.lean import KINDS, plain
 from xent.backends.torch.row_sum import row_sum
 from xent.backends.torch.rows import Spec, rows
 from xent.backends.torch.shaping import shape
@@ -32,14 +31,15 @@ class TorchBackend:
     name = "torch"
 
     def reads(self, x: Array) -> bool:
-        # A fake tensor says that it is on the CPU, and a batched one holds many; neither has a value to look at. A
-        # dispatch mode may be one that records a graph, where looking would make a constant of the value.
+        # A subclass may say that it is on the CPU, and have no memory of its own (fake, distributed); a batched tensor
+        # holds many values. A dispatch mode may be one that records a graph, where looking would make a constant of
+        # the value.
         return (
             x.device.type == "cpu"
             and not torch.compiler.is_compiling()
             and not torch._C._len_torch_dispatch_stack()
             and not torch._C._functorch.is_functorch_wrapped_tensor(x)
-            and (type(x) is torch.Tensor or not is_fake(x))
+            and type(x) in KINDS
         )
 
     def traced(self, x: Array) -> bool:

@@ -14,6 +14,7 @@ import torch
 
 from xent.backends.torch.elements import gradient
 from xent.backends.torch.lean import plain
+from xent.backends.torch.scaling import scaled_in_place
 from xent.core.arrays import Array, to_compute
 from xent.kernels.cpu import cpu
 from xent.kernels.cpu.buffers import gradient_like
@@ -73,7 +74,7 @@ class _ElementSum(torch.autograd.Function):
             # A second backward; or a gradient that was rounded to half precision before it was scaled.
             found = _fused(ctx.saved_tensors, above / ctx.divisor)[1]
         elif above != 1.0:
-            found.mul_(above)
+            scaled_in_place(found, above)
         return found, None, None, None, None, None
 
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import torch
 
 from xent.backends.torch.lean import plain
+from xent.backends.torch.scaling import scaled_in_place
 from xent.backends.torch.spent import spent_error
 from xent.core.arrays import Array
 
@@ -82,9 +83,7 @@ class _Reduced(torch.autograd.Function):
 def scale_rows(gradient: Array, above: float, idle: Callable[[], Array]) -> Array:
     """above times a gradient (…, K), in its place. A product that is 0 by a factor is 0, whatever the other one holds:
     the rows of ``idle`` do not count, and nothing does where above is 0."""
-    if above == 0.0:
-        return gradient.zero_()
-    gradient.mul_(above)
+    scaled_in_place(gradient, above)
     if not math.isfinite(above):
         gradient.masked_fill_(idle()[..., None], 0.0)
     return gradient

@@ -7,7 +7,7 @@ from torch.autograd import forward_ad
 
 from xent.core.arrays import Array
 
-_KINDS = (torch.Tensor, torch.nn.Parameter)
+KINDS = (torch.Tensor, torch.nn.Parameter)
 #: The hooks on saved tensors that are at work. PyTorch before 2.8 does not tell, and is taken to have none: what that
 #: loses is memory under a checkpoint.
 _hooks = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", lambda ignore_tracing: None)
@@ -36,7 +36,7 @@ def plain(*tensors: Array | None) -> bool:
         return False
     for x in tensors:
         if x is not None and not (
-            type(x) in _KINDS
+            type(x) in KINDS
             and x.is_cpu
             and x.layout is _strided
             and not x.is_neg()
