@@ -64,13 +64,13 @@ class _ElementSum(torch.autograd.Function):
     def backward(ctx: Any, g: Array) -> tuple[Array | None, ...]:
         # Taken out of the graph: nobody else holds it, so it may be written to, and may become z.grad as it is.
         found = vars(ctx).pop("gradient", None)
-        # NaN for a tensor without a value. A factor that is 0 or not finite is not for the gradient that is ready: a
-        # product that is zero by one factor is zero, whatever the other one holds.
+        # NaN for a tensor without a value. A factor that is not finite is not for the gradient that is ready: a product
+        # that is zero by one factor is zero, whatever the other one holds.
         above = g.item() if plain(g) else math.nan
-        if torch.is_grad_enabled() or above == 0.0 or not math.isfinite(above):
+        if torch.is_grad_enabled() or not math.isfinite(above):
             found = _differentiable(ctx.saved_tensors, g / ctx.divisor)
             return found, None, None, None, None, None
-        if found is None or (above != 1.0 and found.dtype in _HALF):
+        if found is None or (above not in (0.0, 1.0) and found.dtype in _HALF):
             # A second backward; or a gradient that was rounded to half precision before it was scaled.
             found = _fused(ctx.saved_tensors, above / ctx.divisor)[1]
         elif above != 1.0:
