@@ -70,10 +70,11 @@ class _ElementSum(torch.autograd.Function):
         if torch.is_grad_enabled() or not math.isfinite(above):
             found = _differentiable(ctx.saved_tensors, g / ctx.divisor)
             return found, None, None, None, None, None
-        if found is None or (above not in (0.0, 1.0) and found.dtype in _HALF):
+        if found is None or (above != 1.0 and found.dtype in _HALF):
             # A second backward; or a gradient that was rounded to half precision before it was scaled.
-            found = _fused(ctx.saved_tensors, above / ctx.divisor)[1]
-        elif above != 1.0:
+            found = _fused(ctx.saved_tensors, (above or 1.0) / ctx.divisor)[1]
+            above = 1.0 if above else 0.0
+        if above != 1.0:
             scaled_in_place(found, above)
         return found, None, None, None, None, None
 

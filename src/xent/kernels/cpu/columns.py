@@ -90,9 +90,9 @@ def _logarithms(rests, excesses):  # type: ignore[no-untyped-def]
 @jit
 def _labels_of(index, row, count, size, labels):  # type: ignore[no-untyped-def]
     """The labels of a tile's rows in 32 bits; −1 where it is no class."""
+    part = index[row : row + count]
     for i in range(count):
-        k = index[row + i]
-        labels[i] = k if k >= 0 and k < size else -1
+        labels[i] = part[i] if part[i] >= 0 and part[i] < size else -1
 
 
 @jit
@@ -332,8 +332,10 @@ def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, ta
         count = _count(layout, row, end)
         _gather(layout, like, size, row, count, tile)
         tile_peaks(at, b, size, peaks_at)
+        # Parts, and not places in the whole: a loop over places that might be negative is no vector code.
+        part = b[row : row + count]
         for i in range(count):
-            b_[i] = b[row + i] * scale
+            b_[i] = part[i] * scale
         # What reads the scores comes first: the exponentials take their place.
         if truths is not None:
             _gather(truths, b, size, row, count, truth)
@@ -360,8 +362,9 @@ def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, ta
             else:
                 _hard_losses(masses, sums, excesses, size, on, off, sums)
                 masses[:] = on + off * size
+            told = losses[row : row + count]
             for i in range(count):
-                losses[row + i] = 0 if b_[i] == 0 else sums[i]
+                told[i] = 0 if b_[i] == 0 else sums[i]
                 a_[i] = b_[i] * masses[i]
         else:
             for i in range(count):
