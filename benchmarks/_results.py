@@ -132,7 +132,7 @@ def warnings_of(results: dict[str, Any]) -> list[str]:
     if results["quick"]:
         found.append("**Sizes of a smoke test: no evidence of anything.**")
     load = float(results["machine"]["load before"].split()[0])
-    if load > 0.3:
+    if load > 0.75:  # less is what is left in the mean of the minute before
         found.append(f"**The machine was doing other work (load {load:g} before the run): ratios may be off.**")
     return [line for text in found for line in (text, "")]
 
