@@ -79,7 +79,7 @@ BREAKS = {
     ),
     "a gradient from above is forgotten": (
         "backends/torch/element_sum.py",
-        "found.mul_(above)",
+        "scaled_in_place(found, above)",
         "found.mul_(1.0)",
         ["tests/torch/test_torch_lean.py"],
     ),
