@@ -36,11 +36,10 @@ def kernel(request: pytest.FixtureRequest) -> Kernel:
 def take(kernel: Kernel, q: Any, family: Any, link: Any, target: Any, want: Any, *, smoothed: bool = False) -> None:
     """Skip where the kernel says that this is not for it. Rows without NaN are passed for sound."""
     library = "torch" if isinstance(q, torch.Tensor) else "numpy"
-    shape, strides = tuple(q.shape), q.stride() if library == "torch" else q.strides
-    contiguous = strides[-1] == (1 if library == "torch" else q.itemsize)
+    shape = tuple(q.shape)
     sound = family == "rows" and link != "logits" and not np.isnan(numbers(q)).any()
     task = Task(
-        family, link, target, library, "cpu", dtype_name(q), shape, contiguous, frozenset(want),
+        family, link, target, library, "cpu", dtype_name(q), shape, frozenset(want),
         smoothed=smoothed, sound=bool(sound),
     )  # fmt: skip
     reason = kernel.refuses(task)
@@ -360,12 +359,12 @@ def test_a_statistic_that_was_not_asked_for_is_none(kernel: Kernel) -> None:
 
 
 def test_choice_is_explained() -> None:
-    task = Task("rows", "logits", "hard", "jax", "cpu", "float32", (2, 3), True)
+    task = Task("rows", "logits", "hard", "jax", "cpu", "float32", (2, 3))
     kernel, explanation = registry.consider(task)
     assert kernel is None
     assert set(explanation.refusals) == {k.name for k in KERNELS}
     assert all(explanation.refusals.values())
     with pytest.raises(registry.KernelError, match="composed: it has been written for numpy and torch, not jax"):
         registry.choose(task)
-    task = Task("rows", "probs", "hard", "numpy", "cpu", "float32", (2, 3), True, frozenset({"lse"}))
+    task = Task("rows", "probs", "hard", "numpy", "cpu", "float32", (2, 3), frozenset({"lse"}))
     assert "log-sum-exp" in registry.consider(task)[1].refusals["composed"]

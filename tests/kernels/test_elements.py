@@ -27,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning"
 
 
 #: The kernels that take elements at all.
-_PLAIN = Task("elements", "logits", "soft", "numpy", "cpu", "float64", (3,), True)
+_PLAIN = Task("elements", "logits", "soft", "numpy", "cpu", "float64", (3,))
 KERNELS = [k for k in registry._KERNELS if k.refuses(_PLAIN) is None]
 
 

@@ -33,12 +33,12 @@ def as_array(value: Any, argument: str) -> Array:
     if isinstance(value, np.ndarray):
         # A subclass may read "*" as another product (numpy.matrix); the numbers are the same.
         return value if type(value) is np.ndarray else np.asarray(value)
-    if isinstance(value, np.generic) or array_api_compat.is_torch_array(value):
+    if isinstance(value, np.generic) or library(value) != "numpy":
         return value
     if not is_python(value) and type(value).__module__.partition(".")[0] not in _NUMPY_LIKE:
         raise BackendError(
             argument,
-            "a NumPy array, a PyTorch tensor, a list or a number",
+            "an array of NumPy, PyTorch, JAX or TensorFlow, a list or a number",
             f"{type(value).__module__}.{type(value).__qualname__}",
             "Convert it first, for example with numpy.asarray(…) or torch.as_tensor(…).",
         )
@@ -56,20 +56,48 @@ def is_python(value: Any) -> bool:
     return isinstance(value, (bool, int, float, list, tuple))
 
 
+#: The array type of each framework, as an attribute of its module.
+_ARRAYS = {"torch": "Tensor", "jax": "Array", "tensorflow": "Tensor"}
+
+
 def library(x: Array) -> str:
-    """ "numpy" or "torch"."""
-    # Not array_api_compat's own test: it has an lru_cache, at which torch.compile warns. Nothing is imported here.
-    tensor = getattr(sys.modules.get("torch"), "Tensor", None)
-    return "torch" if tensor is not None and isinstance(x, tensor) else "numpy"
+    """ "numpy", "torch", "jax" or "tensorflow"."""
+    # Not array_api_compat's own tests: they have an lru_cache, at which torch.compile warns. Nothing is imported here.
+    for name, array in _ARRAYS.items():
+        kind = getattr(sys.modules.get(name), array, None)
+        if kind is not None and isinstance(x, kind):
+            return name
+    return "numpy"
 
 
 def namespace(x: Array) -> Any:
     """The array-API namespace of an array."""
-    if library(x) == "torch":
+    name = library(x)
+    if name == "torch":
         from array_api_compat import torch as xp
 
         return xp
+    if name == "jax":
+        return sys.modules["jax"].numpy
+    if name == "tensorflow":
+        from xent.core import tensorflow_namespace
+
+        return tensorflow_namespace
     return array_api_compat.array_namespace(x)
+
+
+def device_of(x: Array) -> Any:
+    """Where a constant that meets x is made; None: where the framework itself would."""
+    return x.device if library(x) in ("numpy", "torch") else None
+
+
+def to_index(x: Array) -> Array:
+    """Whole numbers in a signed type that holds every label and every number of classes."""
+    xp = namespace(x)
+    if library(x) == "jax":
+        # Without jax_enable_x64 there is no int64; asking for it warns.
+        return x if dtype_name(x) in ("int32", "int64") else xp.astype(x, xp.int32)
+    return xp.astype(x, xp.int64, copy=False)
 
 
 def number(x: Any) -> float:
@@ -79,7 +107,7 @@ def number(x: Any) -> float:
 
 def dtype_name(x: Array) -> str:
     """ "float32", "bfloat16", "int64" …, without the framework's prefix."""
-    return str(x.dtype).rpartition(".")[2]
+    return getattr(x.dtype, "name", None) or str(x.dtype).rpartition(".")[2]
 
 
 def compute_dtype(x: Array) -> Any:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from xent.core.arrays import Array, dtype_name, first_position, namespace, sum_classes, to_compute
+from xent.core.arrays import Array, dtype_name, first_position, namespace, sum_classes, to_compute, to_index
 from xent.errors import LabelError, NormalizationError, ProbabilityError, WeightError, XentError
 
 
@@ -50,8 +50,8 @@ def labels_in_range(indices: Array, classes: int, inspect: Inspector) -> None:
         return
     xp = namespace(indices)
     # Compared in a type that holds every label and K: uint8 labels and K = 1000 would wrap otherwise.
-    wide = indices if dtype_name(indices) == "uint64" else xp.astype(indices, xp.int64, copy=False)
-    if dtype_name(wide) == "int64" and _within(wide, 0, classes - 1):
+    wide = indices if dtype_name(indices) == "uint64" else to_index(indices)
+    if dtype_name(wide) != "uint64" and _within(wide, 0, classes - 1):
         return
     bad = inspect.only_counted((wide < 0) | (wide >= classes))
     if bool(xp.any(bad)):

@@ -104,7 +104,6 @@ def _kernel(q: Floats, link: Link, family: Literal["rows", "elements"], want: fr
         device="cpu",
         dtype=q.dtype.name,
         shape=q.shape,
-        contiguous=bool(q.flags.c_contiguous),
         want=want,
     )
     return choose(task)

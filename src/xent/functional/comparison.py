@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xent.core import algebra
-from xent.core.arrays import Array, namespace, sum_classes, to_compute
+from xent.core.arrays import Array, device_of, namespace, sum_classes, to_compute
 from xent.core.reduction import Empty, Reduction
 from xent.errors import UndefinedPairError
 from xent.functional.call import P_, Q_, Call
@@ -147,7 +147,7 @@ def classification_error(
 def _row_hinge(z: Array, t: Array) -> Array:
     """Σ_k t_k·(max_j (z_j + 1[j ≠ k]) − z_k); the rival of k is the best other class."""
     xp = namespace(z)
-    at_best = xp.arange(z.shape[-1], device=z.device) == xp.argmax(z, axis=-1, keepdims=True)
+    at_best = xp.arange(z.shape[-1], device=device_of(z)) == xp.argmax(z, axis=-1, keepdims=True)
     best = xp.max(z, axis=-1, keepdims=True)
     second = xp.max(xp.where(at_best, -float("inf"), z), axis=-1, keepdims=True)
     rival = xp.where(at_best, second, best)

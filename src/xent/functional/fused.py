@@ -4,7 +4,7 @@ before its scores are read."""
 from __future__ import annotations
 
 from xent.core import algebra
-from xent.core.arrays import Array, compute_dtype, number
+from xent.core.arrays import Array, compute_dtype, device_of, number
 from xent.functional.call import Call
 from xent.functional.reducing import Reducer
 from xent.kernels.registry import choose
@@ -20,7 +20,7 @@ def parts(call: Call, reducer: Reducer) -> Array | None:
         return None
     xp = call.xp
     dtype = compute_dtype(call.q)
-    one = xp.ones(call.q.shape[:-1], dtype=dtype, device=call.q.device)
+    one = xp.ones(call.q.shape[:-1], dtype=dtype, device=device_of(call.q))
     scale = reducer.scale(call, one)
     if call.reads and number(scale) == 0.0:
         return None

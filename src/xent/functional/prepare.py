@@ -6,7 +6,7 @@ from typing import Any
 
 from xent.backends import Backend, find
 from xent.core import checks, values
-from xent.core.arrays import Array, compute_dtype, dtype_name, library, namespace
+from xent.core.arrays import Array, compute_dtype, device_of, dtype_name, library, namespace
 from xent.core.predictions import Logits, LogProbabilities, Probabilities, Projection
 from xent.core.targets import Distribution, Indicators, Labels
 from xent.core.values import Inspector
@@ -113,7 +113,7 @@ def prepare_truth(P: P_, *, axis: int, weight: Any) -> Call:
         checks.require_same_axis(P.axis, axis, truth.ndim)
     shape = tuple(truth.shape)
     examples = shape[:axis] + shape[axis + 1 :] if isinstance(P, Distribution) else shape
-    like = xp.zeros(examples, dtype=compute_dtype(truth), device=truth.device)
+    like = xp.zeros(examples, dtype=compute_dtype(truth), device=device_of(truth))
     w = weight_array(weight, like, "weight=", reads)
     if w is not None:
         checks.require_weight_shape(w, examples, "weight=", "example" if rows else "element")
@@ -183,18 +183,8 @@ def _task(
         device=str(getattr(q, "device", "cpu")),
         dtype=dtype_name(q),
         shape=tuple(q.shape),
-        contiguous=_contiguous(q),
         want=want,
         traced=backend.traced(q),
         smoothed=isinstance(target, HardTarget) and bool(target.off),
         sound=found_sound,
     )
-
-
-def _contiguous(q: Array) -> bool:
-    """Whether classes lie side by side in memory."""
-    if q.ndim == 0 or q.shape[-1] <= 1:
-        return True
-    if library(q) == "torch":
-        return bool(q.stride()[-1] == 1)
-    return bool(q.strides[-1] == q.itemsize)

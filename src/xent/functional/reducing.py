@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xent.core import checks
-from xent.core.arrays import Array
+from xent.core.arrays import Array, device_of
 from xent.core.reduction import EMPTIES, REDUCTIONS, Empty, Reduction, divisor_of, reduce
 from xent.functional.call import Call
 
@@ -42,7 +42,7 @@ class Reducer:
         """The derivative of the result by the value of an example: 1, or 1/D; 0 for a mean over nothing."""
         xp = call.xp
         if self.reduction != "mean":
-            return xp.asarray(1.0, dtype=each.dtype, device=each.device)
+            return xp.asarray(1.0, dtype=each.dtype, device=device_of(each))
         found = divisor_of(each, call.weight, call.counted, self.denominator, reads=call.reads)
-        divisor = xp.asarray(found, dtype=each.dtype, device=each.device)
+        divisor = xp.asarray(found, dtype=each.dtype, device=device_of(each))
         return xp.where(divisor == 0, 0.0, 1.0 / xp.where(divisor == 0, 1.0, divisor))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xent.backends import Backend
 from xent.core import values
-from xent.core.arrays import Array, compute_dtype, namespace, to_compute
+from xent.core.arrays import Array, compute_dtype, device_of, namespace, to_compute
 from xent.core.targets import Distribution, Indicators, Labels
 from xent.core.values import Inspector
 from xent.functional.call import P_
@@ -19,7 +19,7 @@ def counted_examples(P: P_, truth: Array) -> Array | None:
     xp = namespace(truth)
     limits = xp.iinfo(truth.dtype)
     if limits.min <= P.ignore <= limits.max:
-        return truth != xp.asarray(P.ignore, dtype=truth.dtype, device=truth.device)
+        return truth != xp.asarray(P.ignore, dtype=truth.dtype, device=device_of(truth))
     return None  # a value that the type cannot hold marks nothing
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xent.core import checks, values
-from xent.core.arrays import Array, as_array, compute_dtype, is_python, namespace, sum_classes
+from xent.core.arrays import Array, as_array, compute_dtype, device_of, is_python, namespace, sum_classes, to_index
 from xent.core.values import Inspector
 from xent.kernels.coefficients import target_probs
 from xent.kernels.protocol import HardTarget, Target
@@ -19,7 +19,7 @@ def weight_array(value: Any, like: Array, argument: str, reads: bool) -> Array |
     if is_python(value):
         if reads:  # a compiler does not trace NumPy's look at it
             checks.require_numbers(as_array(value, argument), argument)
-        array = xp.asarray(value, dtype=compute_dtype(like), device=like.device)
+        array = xp.asarray(value, dtype=compute_dtype(like), device=device_of(like))
     else:
         array = as_array(value, argument)
         checks.require_numbers(array, argument)
@@ -31,7 +31,7 @@ def weigh_rows(c: Array, target: Target | None) -> Array:
     """Σ_k c_k t_k of each row: c[y] for labels."""
     xp = namespace(c)
     if isinstance(target, HardTarget):
-        index = xp.astype(target.index, xp.int64, copy=False)
+        index = to_index(target.index)
         safe = xp.where((index >= 0) & (index < c.shape[0]), index, 0)
         picked = c[safe]
         return picked if target.on == 1.0 else target.on * picked + target.off * xp.sum(c)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from xent.core import algebra
-from xent.core.arrays import Array, namespace, pick, sum_classes, to_compute
+from xent.core.arrays import Array, device_of, namespace, pick, sum_classes, to_compute, to_index
 from xent.kernels.coefficients import row_coefficients, target_probs
 from xent.kernels.protocol import (
     HardTarget,
@@ -159,8 +159,8 @@ def _peak(x: Array, xp: Any) -> tuple[Array, Array, Array]:
 
 
 def _one_hot(index: Array, x: Array, xp: Any) -> Array:
-    classes = xp.arange(x.shape[-1], device=x.device)
-    return classes == xp.astype(index, xp.int64, copy=False)[..., None]
+    classes = xp.arange(x.shape[-1], device=device_of(x))
+    return classes == to_index(index)[..., None]
 
 
 def _times(mass: Array, value: Array, xp: Any) -> Array:
@@ -184,7 +184,7 @@ def _loss(surprisal: Array, target: Target | None, link: Link, xp: Any) -> Array
 
 
 def _hard_loss(surprisal: Array, target: HardTarget, xp: Any) -> Array:
-    index = xp.astype(target.index, xp.int64, copy=False)
+    index = to_index(target.index)
     inside = (index >= 0) & (index < surprisal.shape[-1])
     safe = xp.where(inside, index, 0)
     loss = 0.0
@@ -212,7 +212,7 @@ def dense_target(target: Target, x: Array) -> Array:
     xp = namespace(x)
     if not isinstance(target, HardTarget):
         return xp.astype(target_probs(target), x.dtype, copy=False)
-    index = xp.astype(target.index, xp.int64, copy=False)
+    index = to_index(target.index)
     inside = (index >= 0) & (index < x.shape[-1])
     # Not where(…, on + off, off): of two Python numbers PyTorch makes float32, whatever x is.
     t = xp.where(_one_hot(index, x, xp), target.on + target.off, xp.full_like(x, target.off))

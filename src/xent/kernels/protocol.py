@@ -93,7 +93,6 @@ class Task:
     device: str
     dtype: str
     shape: tuple[int, ...]
-    contiguous: bool
     want: frozenset[Statistic] = frozenset({"loss"})
     #: Whether the array is a stand-in without memory: under a compiler, in a transform, on the meta device.
     traced: bool = False

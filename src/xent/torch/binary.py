@@ -215,7 +215,7 @@ def _computed(z: Array, dtype: torch.dtype) -> Array:
 def _elements(z: Array) -> tuple[Array, Array]:
     """(−log σ(z), −log σ(−z))."""
     task = Task(
-        "elements", "logits", "soft", "torch", z.device.type, dtype_name(z), tuple(z.shape), True,
+        "elements", "logits", "soft", "torch", z.device.type, dtype_name(z), tuple(z.shape),
         traced=backend.traced(z),
     )  # fmt: skip
     return backend.elements(choose(task), z, "logits")

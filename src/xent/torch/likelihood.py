@@ -163,7 +163,6 @@ def _surprisal(q: Array, target: Target) -> Array:
 
 def _task(q: Array, target: Target) -> Task:
     kind: Literal["hard", "soft"] = "hard" if isinstance(target, HardTarget) else "soft"
-    contiguous = bool(q.shape[-1] <= 1 or q.stride()[-1] == 1)
     return Task(
         "rows",
         "logits",
@@ -172,7 +171,6 @@ def _task(q: Array, target: Target) -> Task:
         q.device.type,
         dtype_name(q),
         tuple(q.shape),
-        contiguous,
         _LOSS,  # type: ignore[arg-type]
         traced=backend.traced(q),
     )

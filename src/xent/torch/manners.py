@@ -10,13 +10,13 @@ import torch
 from torch.overrides import handle_torch_function, has_torch_function
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
+from xent.backends.torch.lean import HALF
 from xent.core.arrays import Array
 from xent.errors import KindError
 
 P = ParamSpec("P")
 
-_HALF = (torch.float16, torch.bfloat16)
-_FLOATING = (*_HALF, torch.float32, torch.float64)
+_FLOATING = (*HALF, torch.float32, torch.float64)
 
 
 def overridable(function: Callable[P, Array]) -> Callable[P, Array]:
@@ -63,7 +63,7 @@ def result_type(*tensors: Array | None, autocast: bool = True) -> Any:
     for x in tensors:
         if x is not None and x.dtype is not found:
             found = x.dtype if found is None else torch.promote_types(found, x.dtype)
-    if autocast and found in _HALF and autocasts(tensors[0]):
+    if autocast and found in HALF and autocasts(tensors[0]):
         return torch.float32
     return found
 
@@ -72,7 +72,7 @@ def same_type(x: Array, y: Array) -> bool:
     """Whether x and y have one floating type; under autocast half precision and float32 are one."""
     if x.dtype == y.dtype:
         return True
-    return {x.dtype, y.dtype} <= {*_HALF, torch.float32} and autocasts(x)
+    return {x.dtype, y.dtype} <= {*HALF, torch.float32} and autocasts(x)
 
 
 def is_floating(x: Array) -> bool:

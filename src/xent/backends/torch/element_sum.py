@@ -13,14 +13,13 @@ import numpy as np
 import torch
 
 from xent.backends.torch.elements import gradient
-from xent.backends.torch.lean import plain
+from xent.backends.torch.lean import HALF, plain
 from xent.backends.torch.scaling import scaled_in_place
 from xent.core.arrays import Array, to_compute
 from xent.kernels.cpu import cpu
 from xent.kernels.cpu.buffers import gradient_like
 from xent.kernels.cpu.memory import CLASSES, EACH, ONE, SAME
 
-_HALF = (torch.float16, torch.bfloat16)
 _NUMPY: dict[Any, Any] = {torch.float32: np.float32, torch.float64: np.float64}
 
 
@@ -38,7 +37,7 @@ def takes(z: Array, t: Array, weight: Array | None, positive_weight: Array | Non
         if x is None:
             continue
         # The arithmetic of z must lose nothing of the others.
-        if x.requires_grad or not (x.dtype is torch.float32 or x.dtype in _HALF or (wide and x.dtype is z.dtype)):
+        if x.requires_grad or not (x.dtype is torch.float32 or x.dtype in HALF or (wide and x.dtype is z.dtype)):
             return False
     return plain(z, t, weight, positive_weight)
 
@@ -70,7 +69,7 @@ class _ElementSum(torch.autograd.Function):
         if torch.is_grad_enabled() or not math.isfinite(above):
             found = _differentiable(ctx.saved_tensors, g / ctx.divisor)
             return found, None, None, None, None, None
-        if found is None or (above != 1.0 and found.dtype in _HALF):
+        if found is None or (above != 1.0 and found.dtype in HALF):
             # A second backward; or a gradient that was rounded to half precision before it was scaled.
             found = _fused(ctx.saved_tensors, (above or 1.0) / ctx.divisor)[1]
             above = 1.0 if above else 0.0

@@ -13,12 +13,10 @@ from typing import Any, Protocol
 
 import torch
 
-from xent.backends.torch.lean import plain
+from xent.backends.torch.lean import HALF, plain
 from xent.backends.torch.scaling import scaled_in_place
 from xent.backends.torch.spent import spent_error
 from xent.core.arrays import Array
-
-_HALF = (torch.float16, torch.bfloat16)
 
 
 class Job(Protocol):
@@ -74,7 +72,7 @@ class _Reduced(torch.autograd.Function):
         if again:
             return job.differentiable(ctx.saved_tensors, g), None
         above = g.item()
-        if found is None or (above != 1.0 and found.dtype in _HALF and not job.overwrites):
+        if found is None or (above != 1.0 and found.dtype in HALF and not job.overwrites):
             # A second backward; or a gradient that was rounded to half precision before it was scaled.
             return job.gradient(ctx.saved_tensors, above), None
         return (found if above == 1.0 else job.scaled(found, above)), None

@@ -8,6 +8,7 @@ from torch.autograd import forward_ad
 from xent.core.arrays import Array
 
 KINDS = (torch.Tensor, torch.nn.Parameter)
+HALF = (torch.float16, torch.bfloat16)
 #: The hooks on saved tensors that are at work. PyTorch before 2.8 does not tell, and is taken to have none: what that
 #: loses is memory under a checkpoint.
 _hooks = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", lambda ignore_tracing: None)

@@ -221,7 +221,7 @@ def statistics(layout, like, size, begin, end, want, index, truths, on, off, out
 
 
 @jit
-def _drops_in_place(tile, size, peaks, out):  # type: ignore[no-untyped-def]
+def _drops(tile, size, peaks, out):  # type: ignore[no-untyped-def]
     """m − z of each class, to a tile of its own."""
     for k in range(size):
         z, drop = tile[k], out[k]
@@ -349,7 +349,7 @@ def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, ta
                 _drop_sums(tile, size, peaks, sums)
         if h is not None:
             _entropy_sums(tile, size, peaks, entropies)
-            _drops_in_place(tile, size, peaks, slopes)
+            _drops(tile, size, peaks, slopes)
         tile_exponentials(at, b, size, peaks_at, rests_at)
         for i in range(LANES):
             shares[i] = 1.0 / (1.0 + rests[i])

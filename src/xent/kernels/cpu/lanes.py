@@ -1,8 +1,8 @@
 """What the CPU kernels are made of: how they are compiled, memory at an address, an exponential that vectorises.
 
-LLVM will not reorder a floating-point sum or a NaN-aware maximum by itself. So every reduction here runs in ``LANES``
-independent accumulators, which become vector registers, and lanes are added at the end of a block in float64: the error
-of a sum does not grow with the number of classes.
+LLVM will not reorder a floating-point sum or a NaN-aware maximum by itself. So every reduction of the kernels runs in
+``LANES`` independent accumulators, which become vector registers, and lanes are added at the end of a block in float64:
+the error of a sum does not grow with the number of classes.
 """
 
 from __future__ import annotations

@@ -12,8 +12,6 @@ import numpy as np
 
 from xent.core.arrays import FLOATING, HALF, Array, namespace, to_compute
 from xent.kernels.coefficients import row_coefficients
-from xent.kernels.cpu.buffers import gradient_like
-from xent.kernels.cpu.layout import compact_strides, layout_of
 from xent.kernels.cpu.memory import as_numpy
 from xent.kernels.cpu.row_arrays import Rows, RowTarget
 from xent.kernels.protocol import HardTarget, Link, RowCoefficients, RowStatistics, Statistic, Target, Task
@@ -111,10 +109,7 @@ def _gradient(rows: Rows, t: RowTarget, picked: Array, link: Link, coefficients:
         slope[(a == 0) & (b == 0)] = 0
         cells = as_numpy(rows.xp.astype(rows.back(slope), rows.dtype, copy=False)).view(rows.like.dtype)
     undefined, nan = np.isnan(slope), _nan(rows)
-    q = rows.array
-    out = gradient_like(q.shape, q.dtype, compact_strides(q.shape, q.strides, q.itemsize))
-    layout = layout_of(out.ctypes.data, q.shape, out.strides, q.itemsize)
-    assert layout is not None, "a compact array of an order that layout_of took"
+    out, layout = rows.new_gradient()
 
     def work(begin: int, end: int) -> None:
         scatter(layout, rows.classes, begin, end, t.index, cells, undefined, nan)

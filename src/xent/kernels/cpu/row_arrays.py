@@ -8,7 +8,8 @@ import numpy as np
 
 from xent.core.arrays import Array, dtype_name, library, namespace
 from xent.kernels.coefficients import target_probs
-from xent.kernels.cpu.layout import Layout, gathered
+from xent.kernels.cpu.buffers import gradient_like
+from xent.kernels.cpu.layout import Layout, compact_strides, gathered, layout_of
 from xent.kernels.cpu.memory import as_numpy, plain_vector
 from xent.kernels.protocol import HardTarget, Target
 
@@ -34,6 +35,14 @@ class Rows:
         self.array, self.layout = gathered(values)
         self.count = values.size // self.classes if self.classes else 0
         self.like = np.empty(0, self.array.dtype)
+
+    def new_gradient(self) -> tuple[Any, Layout]:
+        """An uninitialised array of the rows' shape and order of axes, without gaps, and its layout."""
+        x = self.array
+        out = gradient_like(x.shape, x.dtype, compact_strides(x.shape, x.strides, x.itemsize))
+        layout = layout_of(out.ctypes.data, x.shape, out.strides, x.itemsize)
+        assert layout is not None, "a compact array of an order that layout_of took"
+        return out, layout
 
     def vector(self, c: Array | None) -> Any:
         """A coefficient of each row, in the type of the arithmetic."""

@@ -12,8 +12,6 @@ import numpy as np
 from xent.core.arrays import Array
 from xent.kernels.cpu import launch
 from xent.kernels.cpu.bits import ARGMAX, ENTROPY, LOSS, LSE, SCORE_SUM
-from xent.kernels.cpu.buffers import gradient_like
-from xent.kernels.cpu.layout import compact_strides, layout_of
 from xent.kernels.cpu.row_arrays import Rows, RowTarget
 from xent.kernels.protocol import RowCoefficients, RowStatistics, Statistic, Target
 
@@ -55,9 +53,6 @@ def fused(q: Array, target: Target, c: Array) -> tuple[Array, Array]:
 
 def _gradient(z: Rows, t: RowTarget, a: Any, b: Any, h: Any, losses: Any) -> Array:
     """The rows' gradient; and their losses, where there is an array for them: a is then b times the target's mass."""
-    x = z.array
-    out = gradient_like(x.shape, x.dtype, compact_strides(x.shape, x.strides, x.itemsize))
-    target = layout_of(out.ctypes.data, x.shape, out.strides, x.itemsize)
-    assert target is not None, "a compact array of an order that layout_of took"
+    out, target = z.new_gradient()
     launch.gradient(z.layout, z.like, z.classes, z.count, t.index, t.layout, t.on, t.off, a, b, h, target, losses, 1.0)
     return z.back(out, like_q=True)
