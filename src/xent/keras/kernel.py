@@ -8,7 +8,7 @@ from typing import Literal
 
 import keras
 from xent.backends import Backend, find
-from xent.core.arrays import Array, dtype_name, library
+from xent.core.arrays import Array, device_name, dtype_name, library
 from xent.kernels.protocol import Family, HardTarget, Link, Target, Task
 from xent.kernels.registry import choose
 
@@ -51,8 +51,7 @@ def elements(q: Array, link: Link) -> tuple[Array, Array]:
 
 
 def _task(q: Array, family: Family, link: Link, kind: Literal["hard", "soft"]) -> Task:
-    device = str(getattr(q, "device", "cpu"))
-    return Task(family, link, kind, library(q), device, dtype_name(q), tuple(q.shape), traced=find(q).traced(q))
+    return Task(family, link, kind, library(q), device_name(q), dtype_name(q), tuple(q.shape), traced=find(q).traced(q))
 
 
 def reads(x: Array) -> bool:

@@ -137,6 +137,9 @@ def merged(one: Array | None, other: Array | None) -> Array | None:
 def weights(sample_weight: Any, mask: Array | None, reduction: str | None, dtype: str) -> Array | None:
     """The weights that Keras makes of sample weights and a mask; None: all are 1."""
     weight = None if sample_weight is None else keras.ops.convert_to_tensor(sample_weight, dtype=dtype)
+    if weight is not None and not len(weight.shape) and mask is not None:
+        # One number for all: Keras writes the product into it, which PyTorch refuses.
+        return apply_mask(None, mask, dtype=dtype, reduction=reduction) * weight
     return apply_mask(weight, mask, dtype=dtype, reduction=reduction)
 
 
