@@ -15,7 +15,7 @@ from xent.backends.jax.slopes import Spec
 from xent.backends.jax.surprisals import surprisals
 from xent.core.arrays import Array
 from xent.core.shaping import Shaping
-from xent.kernels.protocol import HardTarget, Kernel, Link, SoftTarget, Statistic, Target
+from xent.kernels.protocol import Kernel, Link, Statistic, Target
 
 __all__ = ["JaxBackend", "backend"]
 
@@ -39,11 +39,9 @@ class JaxBackend:
     def rows(
         self, kernel: Kernel, q: Array, target: Target | None, link: Link, want: frozenset[Statistic]
     ) -> dict[str, Array]:
-        index = target.index if isinstance(target, HardTarget) else None
-        probs, log_probs = (target.probs, target.log_probs) if isinstance(target, SoftTarget) else (None, None)
         on, off = (target.on, target.off) if target is not None else (1.0, 0.0)
         names = tuple(sorted(want))
-        found = rows(Spec(link, names, on, off), q, (index, probs, log_probs))
+        found = rows(q, target, Spec(link, names, on, off))
         return dict(zip(names, found, strict=True))
 
     def fuses(self, q: Array, *others: Any) -> bool:
