@@ -81,7 +81,7 @@ class Statistics(RowJob):
                 found.update(zip(sloping, operate(job, q=q, **truth_of(x), dq=dq), strict=True))
         along = d.get("probs")
         if "log_probs" in d:
-            along = times(jnp.exp(to_compute(x["log_probs"])), to_compute(d["log_probs"]))
+            along = jnp.exp(to_compute(x["log_probs"])) * to_compute(d["log_probs"])  # linear in the tangent
         if isinstance(target, SoftTarget) and along is not None:
             one = jnp.ones(q.shape[:-1], compute_dtype(q))
             for name in ("loss", "divergence"):
