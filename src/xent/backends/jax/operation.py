@@ -16,7 +16,7 @@ import numpy as np
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-from xent.backends.jax import foreign
+from xent.backends.jax.calling import lowering
 from xent.backends.jax.memory import from_numpy, in_memory, to_numpy
 from xent.core.arrays import Array
 from xent.kernels.composed import composed
@@ -156,5 +156,6 @@ def _composed(*arrays: Array, job: Job, names: tuple[str, ...]) -> list[Array]:
     return [y.astype(kind) for y, (_, kind) in zip(found, job.results(x), strict=True)]
 
 
-mlir.register_lowering(operation_p, mlir.lower_fun(_composed, multiple_results=True))
-mlir.register_lowering(operation_p, foreign.lowering(mlir.lower_fun(_composed, multiple_results=True)), platform="cpu")
+_lower_composed = mlir.lower_fun(_composed, multiple_results=True)
+mlir.register_lowering(operation_p, _lower_composed)
+mlir.register_lowering(operation_p, lowering(_lower_composed), platform="cpu")
