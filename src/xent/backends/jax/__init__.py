@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from xent.backends.jax.elements import elements
+from xent.backends.jax.kernel import operating
 from xent.backends.jax.row_sum import row_sum
 from xent.backends.jax.rows import rows
 from xent.backends.jax.slopes import Spec
@@ -37,6 +38,9 @@ class JaxBackend:
 
     def quiet(self) -> AbstractContextManager[object]:
         return nullcontext()
+
+    def kernel(self, kernel: Kernel) -> Kernel:
+        return operating
 
     def rows(
         self, kernel: Kernel, q: Array, target: Target | None, link: Link, want: frozenset[Statistic]

@@ -17,7 +17,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 from xent.backends.jax.calling import lowering
-from xent.backends.jax.memory import from_numpy, in_memory, to_numpy
+from xent.backends.jax.memory import device_of, from_numpy, in_memory, to_numpy
 from xent.core.arrays import Array
 from xent.kernels.composed import composed
 from xent.kernels.protocol import Kernel, Task
@@ -89,8 +89,8 @@ def _eager(*arrays: Array, job: Job, names: tuple[str, ...]) -> list[Array]:
     x = dict(zip(names, map(to_numpy, arrays), strict=True))
     with np.errstate(all="ignore"):
         results = job.run(choose(job.task(x, "cpu", traced=False)), x)
-    kinds = job.results(x)
-    return [from_numpy(np.asarray(r, kind), arrays[0]) for r, (_, kind) in zip(results, kinds, strict=True)]
+    kinds, device = job.results(x), device_of(arrays[0])
+    return [from_numpy(np.asarray(r, kind), device) for r, (_, kind) in zip(results, kinds, strict=True)]
 
 
 @cache
