@@ -58,7 +58,7 @@ class Elements:
             return self._back(values)
         if library(self.q) == "torch":
             return self._back(values.view(np.int16)).view(self.q.dtype)
-        return values.view(np.float16)
+        return values.view(self.q.dtype)
 
     def total(self, value: float) -> Array:
         """A sum as an array without axes."""
