@@ -15,4 +15,8 @@ def find(x: Array) -> Backend:
         from xent.backends.torch import backend
 
         return backend
+    if library(x) == "tensorflow":
+        from xent.backends.tensorflow import backend as tensorflow
+
+        return tensorflow
     return _numpy
