@@ -15,8 +15,12 @@ def find(x: Array) -> Backend:
         from xent.backends.torch import backend
 
         return backend
-    if library(x) == "tensorflow":
-        from xent.backends.tensorflow import backend as tensorflow
+    if library(x) == "jax":
+        from xent.backends.jax import backend as jax_backend
 
-        return tensorflow
+        return jax_backend
+    if library(x) == "tensorflow":
+        from xent.backends.tensorflow import backend as tensorflow_backend
+
+        return tensorflow_backend
     return _numpy

@@ -105,6 +105,19 @@ def device_of(x: Array) -> Any:
     return x.device if library(x) in ("numpy", "torch") else None
 
 
+def device_name(x: Array) -> str:
+    """ "cpu", "cuda:0", "gpu" …, for kernels and messages. An array that JAX traces is where its compiler will work."""
+    if library(x) == "tensorflow":
+        # A tensor of a graph has no place yet.
+        return "cpu" if not x.device or "device:CPU:" in x.device else str(x.device)
+    if library(x) != "jax":
+        return str(getattr(x, "device", "cpu"))
+    jax = sys.modules["jax"]
+    if isinstance(x, jax.core.Tracer):
+        return str(jax.default_backend())
+    return " and ".join(sorted({device.platform for device in x.devices()}))
+
+
 def to_index(x: Array) -> Array:
     """Whole numbers in a signed type that holds every label and every number of classes."""
     xp = namespace(x)
@@ -128,13 +141,17 @@ def detached(x: Any) -> Any:
 
 def dtype_name(x: Array) -> str:
     """ "float32", "bfloat16", "int64" …, without the framework's prefix."""
-    return getattr(x.dtype, "name", None) or str(x.dtype).rpartition(".")[2]
+    # Not NumPy's own name, which does not tell foreign byte order. TensorFlow writes "<dtype: 'float32'>".
+    return str(x.dtype).rpartition(".")[2].removeprefix("<dtype: '").removesuffix("'>")
 
 
 def compute_dtype(x: Array) -> Any:
     """float32 for half precision and float32; float64 for float64, and for integers where they are probabilities."""
     xp = namespace(x)
-    return xp.float32 if dtype_name(x) in HALF or dtype_name(x) == "float32" else xp.float64
+    if dtype_name(x) in HALF or dtype_name(x) == "float32":
+        return xp.float32
+    # Without jax_enable_x64 JAX has no float64, and its float is float32.
+    return xp.result_type(float) if library(x) == "jax" else xp.float64
 
 
 def to_compute(x: Array) -> Array:
@@ -171,14 +188,6 @@ def spread(x: Array, like: Array) -> Array:
     """x broadcast to the shape of another array."""
     xp = namespace(x)
     return xp.broadcast_to(x, like.shape) if None not in tuple(like.shape) else xp.broadcast_like(x, like)
-
-
-def device_name(x: Array) -> str:
-    """Where x is, by the name that kernels know: "cpu", or the framework's own for anything else."""
-    if library(x) == "tensorflow":
-        # A tensor of a graph has no place yet.
-        return "cpu" if not x.device or "device:CPU:" in x.device else str(x.device)
-    return str(getattr(x, "device", "cpu"))
 
 
 def describe(x: Array) -> str:

@@ -15,7 +15,7 @@ from xent.core.arrays import (
     Array,
     as_array,
     describe,
-    device_name,
+    device_of,
     dtype_name,
     is_python,
     library,
@@ -176,8 +176,8 @@ def require_projection(hidden: Array, weight: Array, bias: Array | None) -> None
 def require_one_library(arrays: dict[str, Array | None]) -> None:
     """All of one framework, and on one device."""
     given = {name: x for name, x in arrays.items() if x is not None}
-    # TensorFlow moves tensors between devices by itself.
-    seen = {(library(x), "" if library(x) == "tensorflow" else device_name(x)) for x in given.values()}
+    # Where an array of JAX or TensorFlow is, its framework sees to; inside a transform it is nowhere.
+    seen = {(library(x), str(device_of(x))) for x in given.values()}
     if len(seen) > 1:
         got = ", ".join(
             f"{name} {library(x)}" + (f" on {x.device}" if library(x) == "torch" else "") for name, x in given.items()

@@ -30,7 +30,7 @@ class TensorflowBackend:
 
     name = "tensorflow"
 
-    def reads(self, x: Array) -> bool:
+    def reads(self, x: Array, *others: Any) -> bool:
         # A tensor of the eager world stays readable while a graph is traced, but what is found would be a constant of
         # the graph.
         return tf.executing_eagerly() and device_name(x) == "cpu"
