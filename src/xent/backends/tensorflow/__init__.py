@@ -11,14 +11,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-import tensorflow as tf
-
+from xent.backends.tensorflow.compiled import in_graph
 from xent.backends.tensorflow.elements import elements
 from xent.backends.tensorflow.row_gradient import Spec
 from xent.backends.tensorflow.rows import rows
 from xent.backends.tensorflow.shaping import shape
 from xent.backends.tensorflow.surprisals import surprisals
-from xent.core.arrays import Array, device_name
+from xent.core.arrays import Array
 from xent.core.shaping import Shaping
 from xent.kernels.protocol import HardTarget, Kernel, Link, SoftTarget, Statistic, Target
 
@@ -33,7 +32,7 @@ class TensorflowBackend:
     def reads(self, x: Array, *others: Any) -> bool:
         # A tensor of the eager world stays readable while a graph is traced, but what is found would be a constant of
         # the graph.
-        return tf.executing_eagerly() and device_name(x) == "cpu"
+        return not in_graph(x)
 
     def traced(self, x: Array) -> bool:
         return not self.reads(x)

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from xent.backends.tensorflow.compiled import compiled, in_graph
 from xent.core.arrays import Array, times, to_compute
+from xent.kernels.composed import composed
 from xent.kernels.protocol import Kernel, Link
 
 
@@ -18,6 +20,8 @@ def elements(q: Array, kernel: Kernel, link: Link) -> tuple[Array, Array]:
         def backward(d_yes: Array, d_no: Array) -> Array:
             return _gradient(q, d_no, d_yes, kernel, link)
 
+        if in_graph(q):
+            return compiled(_composed_statistics, link, q), backward
         return kernel.element_statistics(q, link), backward
 
     yes, no = statistics(q)
@@ -37,10 +41,20 @@ def _gradient(q: Array, a: Array, b: Array, kernel: Kernel, link: Link) -> Array
             g = tf.cast(g, x.dtype)
             return tf.cast(g * (times(a, d_no) + times(b, d_yes)), q.dtype), g * no, g * yes
 
+        if in_graph(q):
+            return compiled(_composed_gradient, link, q, a, b), backward
         return kernel.element_gradient(q, link, a, b), backward
 
     found: Array = gradient(q, a, b)
     return found
+
+
+def _composed_statistics(link: Link, q: Array) -> tuple[Array, Array]:
+    return composed.element_statistics(q, link)
+
+
+def _composed_gradient(link: Link, q: Array, a: Array, b: Array) -> Array:
+    return composed.element_gradient(q, link, a, b)
 
 
 def _slopes(x: Array, link: Link) -> tuple[Array, Array, Array, Array]:

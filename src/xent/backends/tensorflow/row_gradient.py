@@ -8,6 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from xent.backends.tensorflow import scores
+from xent.backends.tensorflow.compiled import compiled, in_graph
 from xent.backends.tensorflow.surprisals import surprisals
 from xent.core.arrays import Array, times, to_compute
 from xent.kernels.composed import dense_target
@@ -32,22 +34,35 @@ class Spec:
         return SoftTarget(probs, self.on, self.off, log_probs)
 
 
-def row_gradient(q: Array, index: Any, probs: Any, log_probs: Any, c: RowCoefficients, spec: Spec) -> Array:
-    """``Kernel.row_gradient``; differentiable in q, a soft target and a, b, h."""
+def row_gradient(
+    q: Array,
+    index: Any,
+    probs: Any,
+    log_probs: Any,
+    c: RowCoefficients,
+    spec: Spec,
+    kept: tuple[Array | None, Array | None],
+) -> Array:
+    """``Kernel.row_gradient``; differentiable in q, a soft target and a, b, h. ``kept``: the peak and rest of rows."""
     given = {"q": q, "probs": probs, "log_probs": log_probs, "a": c.a, "b": c.b, "h": c.h}
     names = [name for name, x in given.items() if x is not None]
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def gradient(*tensors: Array) -> tuple[Array, Callable[[Array], list[Array]]]:
         x = dict.fromkeys(given) | dict(zip(names, tensors, strict=True))
-        target = spec.target(index, x["probs"], x["log_probs"])
-        found = spec.kernel.row_gradient(x["q"], target, spec.link, RowCoefficients(x["a"], x["b"], x["h"]))
+        p, log_p, a, b, h = x["probs"], x["log_probs"], x["a"], x["b"], x["h"]
+        if in_graph(x["q"]):
+            found = compiled(scores.gradient, spec, x["q"], index, p, log_p, a, b, h, *kept)
+        else:
+            target = spec.target(index, p, log_p)
+            found = spec.kernel.row_gradient(x["q"], target, spec.link, RowCoefficients(a, b, h))
 
         def backward(g: Array) -> list[Array]:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(tensors)
                 same = _differentiable(x, index, spec)
-            return tape.gradient(same, tensors, g, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            slopes: list[Array] = tape.gradient(same, tensors, g, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            return slopes
 
         return found, backward
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from xent.backends.tensorflow.compiled import compiled, in_graph
 from xent.backends.tensorflow.row_gradient import Spec, row_gradient
+from xent.backends.tensorflow.scores import row_statistics
 from xent.backends.tensorflow.surprisals import surprisals
 from xent.core.arrays import Array, times, to_compute
 from xent.kernels.coefficients import row_coefficients, target_probs
@@ -22,12 +24,17 @@ def rows(q: Array, index: Any, probs: Any, log_probs: Any, spec: Spec) -> tuple[
     def statistics(q: Array, *soft: Array) -> tuple[tuple[Array, ...], Callable[..., list[Array]]]:
         p, log_p = _pair(soft, probs)
         target = spec.target(index, p, log_p)
-        found = spec.kernel.row_statistics(q, target, spec.link, frozenset(spec.want))
+        if in_graph(q):
+            found = compiled(row_statistics, spec, q, index, p, log_p)
+        else:
+            each = spec.kernel.row_statistics(q, target, spec.link, frozenset(spec.want))
+            found = {name: getattr(each, name) for name in spec.want}
+        kept = found.get("peak"), found.get("rest")
 
         def backward(*grads: Array) -> list[Array]:
             by: dict[Any, Array] = dict(zip(spec.want, grads, strict=True))
             c = row_coefficients(by, target, q.shape[-1])
-            dq = row_gradient(q, index, p, log_p, c, spec)
+            dq = row_gradient(q, index, p, log_p, c, spec, kept)
             if not isinstance(target, SoftTarget):
                 return [dq]
             dt = _target_slope(q, target, spec, by)
@@ -35,7 +42,7 @@ def rows(q: Array, index: Any, probs: Any, log_probs: Any, spec: Spec) -> tuple[
                 dt = times(tf.exp(to_compute(log_p)), dt)
             return [dq, tf.cast(dt, soft[0].dtype)]
 
-        return tuple(getattr(found, name) for name in spec.want), backward
+        return tuple(found[name] for name in spec.want), backward
 
     found = statistics(q, *soft)
     return tuple(found) if isinstance(found, (tuple, list)) else (found,)

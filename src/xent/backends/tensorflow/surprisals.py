@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from xent.backends.tensorflow.compiled import compiled, in_graph
 from xent.core.arrays import Array, to_compute
 from xent.kernels import composed
 from xent.kernels.protocol import Link
@@ -19,10 +20,14 @@ def surprisals(q: Array, link: Link) -> Array:
     return -x if link == "log_probs" else -tf.math.log(x)
 
 
+def _composed(link: Link, q: Array) -> Array:
+    return composed.surprisals(q, link)
+
+
 @tf.custom_gradient  # type: ignore[untyped-decorator]
 def _surprisals(q: Array) -> tuple[Array, Callable[[Array], Array]]:
     """s = −log softmax(z); ∂s = ⟨p, ∂z⟩ − ∂z."""
-    s = composed.surprisals(q, "logits")
+    s = compiled(_composed, "logits", q) if in_graph(q) else composed.surprisals(q, "logits")
 
     def backward(g: Array) -> Array:
         # Of q and not of s, which is a constant here: so the gradient has a gradient.
