@@ -103,7 +103,8 @@ class _Loss:
         if 0 in shape or not shape or (weight is not None and tuple(weight.shape) != shape):
             return None
         part = manners.parts(keras.ops.empty(shape, dtype=manners.computed(rows.q)), weight, self.reduction)
-        return rows.total(part, lambda losses: manners.reduced(losses, weight, self.reduction, self.dtype))
+        found = rows.total(part, lambda losses: manners.reduced(losses, weight, self.reduction, self.dtype))
+        return None if found is None else keras.ops.cast(found, self.dtype)
 
 
 @_register
