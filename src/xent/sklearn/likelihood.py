@@ -9,7 +9,7 @@ from sklearn.metrics import d2_log_loss_score as _d2_log_loss_score
 from sklearn.metrics import log_loss as _log_loss
 
 from xent.sklearn.losses import log_losses, mean, null_losses, total
-from xent.sklearn.manners import renamed
+from xent.sklearn.manners import Proba
 from xent.sklearn.reading import read_case, read_forecast
 
 
@@ -63,11 +63,12 @@ def log_loss(
     >>> round(log_loss(["ham", "spam", "ham"], [[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]), 4)
     0.2798
     """
-    y_proba = renamed(_log_loss, y_true, y_proba, y_pred)
+    given = Proba(y_proba, y_pred)
     taken = isinstance(normalize, (bool, np.bool_))
-    case = read_case(y_true, read_forecast(y_proba), sample_weight, labels) if taken else None
+    case = read_case(y_true, read_forecast(given.value), sample_weight, labels) if taken else None
     if case is None:
-        return float(_log_loss(y_true, y_proba, normalize=normalize, sample_weight=sample_weight, labels=labels))
+        return given.hand_over(_log_loss, y_true, normalize=normalize, sample_weight=sample_weight, labels=labels)
+    given.let_warn(_log_loss)
     return (mean if normalize else total)(log_losses(case.forecast, case.truth), case.weight)
 
 
@@ -101,9 +102,10 @@ def d2_log_loss_score(
     >>> round(d2_log_loss_score(["ham", "spam", "ham"], [[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]), 4)
     0.5604
     """
-    y_proba = renamed(_d2_log_loss_score, y_true, y_proba, y_pred)
-    case = read_case(y_true, read_forecast(y_proba), sample_weight, labels)
+    given = Proba(y_proba, y_pred)
+    case = read_case(y_true, read_forecast(given.value), sample_weight, labels)
     if case is None or case.truth.count < 2:
-        return float(_d2_log_loss_score(y_true, y_proba, sample_weight=sample_weight, labels=labels))
+        return given.hand_over(_d2_log_loss_score, y_true, sample_weight=sample_weight, labels=labels)
+    given.let_warn(_d2_log_loss_score)
     explained = total(log_losses(case.forecast, case.truth), case.weight)
     return 1.0 - explained / null_losses(case.truth, case.weight)

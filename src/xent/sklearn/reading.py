@@ -189,4 +189,3 @@ def _in_memory(values: Any) -> Any:
     if library(values) != "torch" or not get_config()["array_api_dispatch"]:
         return values
     return values.detach().cpu().numpy()
-
