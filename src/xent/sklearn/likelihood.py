@@ -77,8 +77,8 @@ def d2_log_loss_score(
 ) -> float:
     """The share of the log loss that a forecast explains; ``sklearn.metrics.d2_log_loss_score``.
 
-    1 − Σ w_i ℓ_i / Σ w_i ℓ⁰_i, where ℓ is as of ``log_loss`` and ℓ⁰ is that of the forecast that gives every example the
-    (weighted) share of each class in y_true. 1 is perfect, 0 is no better than those shares; it may be negative.
+    1 − Σ w_i ℓ_i / Σ w_i ℓ⁰_i, where ℓ is as of ``log_loss`` and ℓ⁰ is that of the forecast that gives every example
+    the (weighted) share of each class in y_true. 1 is perfect, 0 is no better than those shares; it may be negative.
 
     Parameters are those of ``log_loss``.
 

@@ -72,7 +72,7 @@ def squares(case: Case) -> Vector:
     probs, truth = case.forecast.probs, case.truth
     if truth.indicator is not None:
         difference = truth.indicator - _wide(two_columns(probs))
-        return np.square(difference, out=difference).sum(axis=1, dtype=np.float64)
+        return np.asarray(np.square(difference, out=difference).sum(axis=1, dtype=np.float64))
     assert truth.index is not None
     if probs.ndim == 1:
         return binary_squares(probs, truth.index == 1)
@@ -81,7 +81,7 @@ def squares(case: Case) -> Vector:
 
 def binary_squares(probs: Vector, came: Vector) -> Vector:
     """The same of two classes, of which q is the second one's probability: 2·(t − q)²."""
-    return 2.0 * np.square(came - probs.astype(np.float64, copy=False))
+    return np.asarray(2.0 * np.square(came - probs.astype(np.float64, copy=False)))
 
 
 def total(losses: Vector, weight: Vector | None) -> float:

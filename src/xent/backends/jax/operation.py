@@ -154,6 +154,4 @@ def _composed(*arrays: Array, job: Job, names: tuple[str, ...]) -> list[Array]:
 
 
 mlir.register_lowering(operation_p, mlir.lower_fun(_composed, multiple_results=True))
-mlir.register_lowering(
-    operation_p, foreign.lowering(mlir.lower_fun(_composed, multiple_results=True)), platform="cpu"
-)
+mlir.register_lowering(operation_p, foreign.lowering(mlir.lower_fun(_composed, multiple_results=True)), platform="cpu")
