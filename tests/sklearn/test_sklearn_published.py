@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import sklearn
+from sklearn.utils.fixes import parse_version
 
 import xent
 
@@ -37,6 +38,13 @@ FILES = {
 
 #: Tests of theirs that ours does not pass, and why it is not to. A test that passes is not to stand here.
 EXCEPTED: dict[str, str] = {}
+NEWEST = parse_version(sklearn.__version__) >= parse_version("1.9")
+if not NEWEST:
+    _NAMES = "it reads the parameters' names: y_proba has its new name here, beside the old one, in every version"
+    EXCEPTED |= {
+        f"::test_function_param_validation[sklearn.metrics.{name}]": _NAMES
+        for name in ("log_loss", "d2_log_loss_score")
+    }
 
 
 @pytest.fixture(scope="module", params=FILES, ids=lambda file: Path(file).stem)
@@ -67,6 +75,7 @@ def test_theirs_pass_but_for_the_excepted(outcomes: tuple[str, dict[str, Any]]) 
     assert excepted <= set(failed), "an excepted test passes"
 
 
+@pytest.mark.skipif(not NEWEST, reason="the numbers are those of 1.9")
 def test_theirs_call_ours(outcomes: tuple[str, dict[str, Any]]) -> None:
     file, found = outcomes
     for function, least in FILES[file][1].items():

@@ -56,7 +56,7 @@ def vector(values: Any) -> Vector | None:
         return None
     try:
         array = np.asarray(values)
-    except (ValueError, TypeError):  # ragged, or a tensor that does not convert: theirs to refuse
+    except (ValueError, TypeError, RuntimeError):  # ragged, or on an accelerator: scikit-learn's to judge
         return None
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]

@@ -20,7 +20,7 @@ def _long_row(x, k, miss, scratch):  # type: ignore[no-untyped-def]
         part = x[start : start + BLOCK]
         p = scratch[: part.size]
         for i in range(part.size):
-            p[i] = float(part[i]) * float(part[i])
+            p[i] = np.float64(part[i]) * np.float64(part[i])
         if k >= start and k < start + part.size:
             p[k - start] = miss
         total += halved(p)
@@ -38,12 +38,12 @@ def squares(layout, like, size, begin, end, index, out):  # type: ignore[no-unty
             out[row] = np.nan
             continue
         address = row_address(layout, row)
-        miss = 1.0 - float(row_at(address + k * stride, like, 1)[0])
+        miss = 1.0 - np.float64(row_at(address + k * stride, like, 1)[0])
         if stride == like.itemsize and size >= _FEW:
             out[row] = _long_row(row_at(address, like, size), k, miss * miss, scratch)
             continue
         total = 0.0
         for i in range(size):
-            q = miss if i == k else float(row_at(address + i * stride, like, 1)[0])
+            q = miss if i == k else np.float64(row_at(address + i * stride, like, 1)[0])
             total += q * q
         out[row] = total
