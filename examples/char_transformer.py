@@ -4,7 +4,7 @@ Run: ``python examples/char_transformer.py [--steps N]``. The text ships with Py
 language reference that ``help("topics")`` shows, some 600,000 characters; its last tenth is held out. Two layers of
 width 96, four heads, 64 characters at a time, batches of 32; Adam. Prints both curves, how far they are apart, the time
 of both runs and the share of the loss in it; exit status 1 where the curves are further apart than rounding explains
-(see ``two_losses.py``).
+(see ``curves.py``).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Run: ``python examples/digits_mlp.py [--steps N]``. 1,437 images train, 360 are held out; two hidden layers of 256;
 Adam, batches of 64. Prints both curves, how far they are apart, the time of both runs and the share of the loss in it;
-exit status 1 where the curves are further apart than rounding explains (see ``two_losses.py``).
+exit status 1 where the curves are further apart than rounding explains (see ``curves.py``).
 """
 
 from __future__ import annotations

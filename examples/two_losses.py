@@ -2,10 +2,7 @@
 
 Used by ``digits_mlp.py`` and ``char_transformer.py``. What is compared:
 
-- The curves. Two programs that round differently drift apart, and training makes the drift grow, so no fixed number of
-  digits can be asked for. The measure is what PyTorch's own rounding does: the model is trained once more with its loss
-  in float64, of the same float32 scores and rounded at the end. xent's curve may be ten times as far from PyTorch's as
-  that one is, and not more.
+- The curves, against PyTorch's own rounding (see ``curves.py``).
 - The wall-clock of a whole run: nothing is timed inside it.
 - The share of the loss, in runs of their own: the graph is cut at the scores (detached, and given back their
   gradient), so that the loss's forward and backward stand alone between two readings of the clock. The arithmetic is
@@ -22,14 +19,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+from curves import same
 
 import xent.torch
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 Batch = tuple[torch.Tensor, torch.Tensor]
 LOSSES: dict[str, Loss] = {"PyTorch": torch.nn.functional.cross_entropy, "xent": xent.torch.cross_entropy}
-#: How much further xent may be from PyTorch than PyTorch is from its own loss in float64.
-FACTOR = 10.0
 _WARM = 3  # steps
 
 
@@ -99,29 +95,12 @@ def compare(task: Task) -> None:
     timed = {name: train(task, loss, apart=True) for name, loss in LOSSES.items()}
     exact = train(task, in_float64).curve
 
-    theirs, ours = (run.curve for run in runs.values())
-    print(f"{'step':>6} {'PyTorch':>12} {'xent':>12} {'difference':>12}")
-    for step in _shown(len(theirs)):
-        print(f"{step + 1:>6} {theirs[step]:12.6f} {ours[step]:12.6f} {ours[step] - theirs[step]:12.1e}")
+    theirs, ours = (run.curve.tolist() for run in runs.values())
+    found = same("PyTorch", theirs, ours, exact.tolist())
     held = ", ".join(f"{name} {run.held_out:.6f}" for name, run in runs.items())
     print(f"held out, nats: {held}")
-
-    largest, drift = float((ours - theirs).abs().max()), float((theirs - exact).abs().max())
-    # Where PyTorch's rounding happens to leave no trace, one rounding of the largest loss is taken for it.
-    bound = FACTOR * max(drift, torch.finfo(torch.float32).eps * float(theirs.max()))
-    same = largest <= bound
-    print(
-        f"largest difference of the curves {largest:.1e} nats; PyTorch's own to its loss in float64 {drift:.1e}, "
-        f"xent's to it {float((ours - exact).abs().max()):.1e}; bound {bound:.1e}: "
-        f"{'the same' if same else 'NOT THE SAME'} within rounding"
-    )
     for name, run in runs.items():
         share = timed[name].loss_seconds / timed[name].seconds
         print(f"{name}: {run.seconds:.2f} s for {len(run.curve)} steps; the loss is {share:.1%} of a step")
-    if not same:
+    if not found:
         sys.exit(1)
-
-
-def _shown(steps: int) -> list[int]:
-    """About ten steps of the curve, the first and the last among them."""
-    return sorted({round(k * (steps - 1) / 9) for k in range(10)})

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.measure import numbers
-from xent.kernels.cpu import columns, cpu, rows, softmax
+from xent.kernels.cpu import columns, cpu, row_arrays, rows, softmax
 from xent.kernels.cpu.launch import PAST_CACHE
 from xent.kernels.protocol import HardTarget, SoftTarget
 
@@ -155,7 +155,7 @@ def test_any_start_and_nothing_beside_the_gradient(k: int, dtype: Any, monkeypat
             flat = guarded[room + offset :].view(kind)
             return np.ndarray(shape, kind, flat, 0, strides)
 
-        monkeypatch.setattr(softmax, "gradient_like", new)
+        monkeypatch.setattr(row_arrays, "gradient_like", new)
         for past in (PAST_CACHE, 0):
             monkeypatch.setattr(softmax.launch, "PAST_CACHE", past)
             loss, gradient = cpu.row_fused(z, index, "logits", c)

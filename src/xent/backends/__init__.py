@@ -15,4 +15,8 @@ def find(x: Array) -> Backend:
         from xent.backends.torch import backend
 
         return backend
+    if library(x) == "jax":
+        from xent.backends.jax import backend as jax_backend
+
+        return jax_backend
     return _numpy

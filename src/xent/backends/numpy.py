@@ -20,7 +20,7 @@ class NumpyBackend:
 
     name = "numpy"
 
-    def reads(self, x: Array) -> bool:
+    def reads(self, x: Array, *others: Any) -> bool:
         return True
 
     def traced(self, x: Array) -> bool:

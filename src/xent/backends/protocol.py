@@ -16,8 +16,12 @@ class Backend(Protocol):
 
     name: str
 
-    def reads(self, x: Array) -> bool:
-        """Whether the data of x may be looked at: not under a compiler, not on an accelerator."""
+    def reads(self, x: Array, *others: Any) -> bool:
+        """Whether the data of x may be looked at: not under a compiler, not on an accelerator.
+
+        The others, among them None and numbers, are what comes with x in a call; where a framework traces one array
+        and not another, all of them must be readable.
+        """
         ...
 
     def traced(self, x: Array) -> bool:

@@ -91,6 +91,16 @@ def device_of(x: Array) -> Any:
     return x.device if library(x) in ("numpy", "torch") else None
 
 
+def device_name(x: Array) -> str:
+    """ "cpu", "cuda:0", "gpu" …, for kernels and messages. An array that JAX traces is where its compiler will work."""
+    if library(x) != "jax":
+        return str(getattr(x, "device", "cpu"))
+    jax = sys.modules["jax"]
+    if isinstance(x, jax.core.Tracer):
+        return str(jax.default_backend())
+    return " and ".join(sorted({device.platform for device in x.devices()}))
+
+
 def to_index(x: Array) -> Array:
     """Whole numbers in a signed type that holds every label and every number of classes."""
     xp = namespace(x)
@@ -113,7 +123,10 @@ def dtype_name(x: Array) -> str:
 def compute_dtype(x: Array) -> Any:
     """float32 for half precision and float32; float64 for float64, and for integers where they are probabilities."""
     xp = namespace(x)
-    return xp.float32 if dtype_name(x) in HALF or dtype_name(x) == "float32" else xp.float64
+    if dtype_name(x) in HALF or dtype_name(x) == "float32":
+        return xp.float32
+    # Without jax_enable_x64 JAX has no float64, and its float is float32.
+    return xp.result_type(float) if library(x) == "jax" else xp.float64
 
 
 def to_compute(x: Array) -> Array:

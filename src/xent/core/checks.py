@@ -15,6 +15,7 @@ from xent.core.arrays import (
     Array,
     as_array,
     describe,
+    device_of,
     dtype_name,
     is_python,
     library,
@@ -37,7 +38,7 @@ _FLOATS = "float16, bfloat16, float32 or float64"
 def require_integers(x: Array, argument: str) -> None:
     if dtype_name(x) in INTEGERS:
         return
-    if x.size == 0 if library(x) == "numpy" else x.numel() == 0:
+    if 0 in x.shape:
         raise DtypeError(argument, "integers", describe(x), "Give an empty array an integer dtype.")
     raise DtypeError(
         argument,
@@ -175,7 +176,8 @@ def require_projection(hidden: Array, weight: Array, bias: Array | None) -> None
 def require_one_library(arrays: dict[str, Array | None]) -> None:
     """All of one framework, and on one device."""
     given = {name: x for name, x in arrays.items() if x is not None}
-    seen = {(library(x), str(getattr(x, "device", "cpu"))) for x in given.values()}
+    # Where an array of JAX or TensorFlow is, its framework sees to; inside a transform it is nowhere.
+    seen = {(library(x), str(device_of(x))) for x in given.values()}
     if len(seen) > 1:
         got = ", ".join(
             f"{name} {library(x)}" + (f" on {x.device}" if library(x) == "torch" else "") for name, x in given.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xent.core import algebra
-from xent.core.arrays import Array, device_of, namespace, sum_classes, to_compute
+from xent.core.arrays import Array, device_of, namespace, sum_classes, to_compute, to_index
 from xent.core.reduction import Empty, Reduction
 from xent.errors import UndefinedPairError
 from xent.functional.call import P_, Q_, Call
@@ -135,7 +135,7 @@ def classification_error(
             raw = 1 - xp.take_along_axis(call.class_truth(), best, axis=-1)[..., 0]
             undefined = xp.any(xp.isnan(q), axis=-1)
             if call.link == "logits":
-                certain = xp.sum(xp.astype(q == float("inf"), xp.int64), axis=-1)
+                certain = xp.sum(to_index(q == float("inf")), axis=-1)
                 undefined = undefined | (certain > 1) | xp.all(q == -float("inf"), axis=-1)
         else:
             threshold = {"logits": 0.0, "probs": 0.5, "log_probs": -0.6931471805599453}[call.link]

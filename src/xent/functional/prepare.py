@@ -6,7 +6,7 @@ from typing import Any
 
 from xent.backends import Backend, find
 from xent.core import checks, values
-from xent.core.arrays import Array, compute_dtype, device_of, dtype_name, library, namespace
+from xent.core.arrays import Array, compute_dtype, device_name, device_of, dtype_name, library, namespace
 from xent.core.predictions import Logits, LogProbabilities, Probabilities, Projection
 from xent.core.targets import Distribution, Indicators, Labels
 from xent.core.values import Inspector
@@ -44,7 +44,7 @@ def prepare(
     rows = not isinstance(P, Indicators)
     _require_shapes(P, truth, shape, axis)
     backend, xp = find(source), namespace(source)
-    reads = backend.reads(source)
+    reads = backend.reads(source, truth, weight, class_weight, positive_weight)
     examples = shape[:axis] + shape[axis + 1 :] if rows else shape
 
     w = weight_array(weight, source, "weight=", reads)
@@ -90,7 +90,7 @@ def prepare_prediction(Q: Any, *, weight: Any, want: frozenset[Statistic]) -> Ca
     if shape[axis] == 0:
         checks.require_classes(0)
     backend, xp = find(source), namespace(source)
-    reads = backend.reads(source)
+    reads = backend.reads(source, weight)
     examples = shape[:axis] + shape[axis + 1 :]
     w = weight_array(weight, source, "weight=", reads)
     if w is not None:
@@ -106,7 +106,7 @@ def prepare_truth(P: P_, *, axis: int, weight: Any) -> Call:
     """The same for a measure of P alone. ``q`` is P's own array, for its shape and type."""
     truth = P.indices if isinstance(P, Labels) else P.values if isinstance(P, Indicators) else P.probs
     backend, xp = find(truth), namespace(truth)
-    reads = backend.reads(truth)
+    reads = backend.reads(truth, weight)
     rows = not isinstance(P, Indicators)
     if isinstance(P, Distribution):
         axis = checks.require_axis(truth, axis if P.axis is None else P.axis, "Distribution")
@@ -180,7 +180,7 @@ def _task(
         link=link,
         target=kind,  # type: ignore[arg-type]
         library=library(q),
-        device=str(getattr(q, "device", "cpu")),
+        device=device_name(q),
         dtype=dtype_name(q),
         shape=tuple(q.shape),
         want=want,

@@ -30,7 +30,7 @@ class TorchBackend:
 
     name = "torch"
 
-    def reads(self, x: Array) -> bool:
+    def reads(self, x: Array, *others: Any) -> bool:
         # A subclass may say that it is on the CPU, and have no memory of its own (fake, distributed); a batched tensor
         # holds many values. A dispatch mode may be one that records a graph, where looking would make a constant of
         # the value.
