@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from xent.dialects.call import Call, NoEqual
@@ -24,9 +23,12 @@ def write(m: Meaning, to: Dialect) -> Call | NoEqual:
     if m.scale != 1.0:
         found = f"{number(m.scale)} * {found}"
     lines = (*draft.lines, found)
-    modules = (*to.ops.imports, *draft.imports, f"import {draft.helper.split('.')[0]}" if draft.helper else "")
+    modules = (*to.ops.imports, *draft.imports, *_MODULES)
     used = tuple(dict.fromkeys(line for line in modules if line and _is_used(line, "\n".join(lines))))
     return Call(to.name, draft.helper, lines, used, draft.options)
+
+
+_MODULES = ("import optax", "import sklearn.metrics", "import xent")
 
 
 def _is_used(line: str, code: str) -> bool:
@@ -59,13 +61,13 @@ def _prepared(m: Meaning, to: Dialect, draft: Draft) -> Meaning:
 
 def _composed(m: Meaning, to: Dialect, draft: Draft) -> str:
     """ℓ of each example, shaped, weighted, and divided once."""
-    if m.measure == "cross_entropy":
-        each, factors, over = (_elements if m.p == "Indicators" else _classes)(m, to, draft)
-    else:
-        each, factors, over = _OTHERS[m.measure](m, to, draft), [], []
+    if m.unit == "row" and m.reduction == "mean" and m.over == "examples" and not (m.sample_weight or m.class_weight):
+        m = replace(m, unit="element")  # the mean of means of equal length
+    each, factors, over = (_elements if m.p in ("Indicators", "Counts") else _rows)(m, to, draft)
     each = _shaped(m, each, draft)
     if m.unit == "row":
-        each = draft.ops.row_mean.format(each)
+        # Weights of elements stand within the mean over the last axis, which does not count them.
+        each, factors, over = draft.ops.row_mean.format(_product([*factors, each])), [], []
     if m.sample_weight:
         rows = m.p == "Indicators" and m.unit == "element"
         weight = draft.ops.rows.format("sample_weight") if rows else "sample_weight"
@@ -73,9 +75,15 @@ def _composed(m: Meaning, to: Dialect, draft: Draft) -> str:
     return _reduced(m, each, factors, over, draft)
 
 
-def _classes(m: Meaning, to: Dialect, draft: Draft) -> tuple[str, list[str], list[str]]:
+def _product(factors: list[str]) -> str:
+    return factors[0] if len(factors) == 1 else " * ".join(x if _is_atom(x) else f"({x})" for x in factors)
+
+
+def _rows(m: Meaning, to: Dialect, draft: Draft) -> tuple[str, list[str], list[str]]:
     """(ℓ, its factors, the factors that a sum of weights counts), for one true class or a distribution."""
     ops, x, truth = draft.ops, HELD.get(m.q, "hidden"), "target"
+    if m.log_target:
+        draft.let("target", ops.exp.format("log_target"))
     factors: list[str] = []
     over: list[str] = []
     if m.p == "Labels":
@@ -86,7 +94,7 @@ def _classes(m: Meaning, to: Dialect, draft: Draft) -> tuple[str, list[str], lis
         if m.class_weight:
             over = [ops.take.format("class_weight", "labels")]
             factors = [] if m.class_weight == "term" and m.smoothing else list(over)
-        if m.smoothing:
+        if m.smoothing or m.measure in ("squared_error", "kl_divergence"):
             truth = draft.let("target", ops.one_hot.format("labels", x))
     if m.smoothing:
         draft.let("target", f"{number(1 - m.smoothing)} * target + {number(m.smoothing)} / target.shape[-1]")
@@ -100,7 +108,14 @@ def _classes(m: Meaning, to: Dialect, draft: Draft) -> tuple[str, list[str], lis
         else:
             draft.let("mass", ops.row_sum.format(weighed))
         factors, over = ["mass"], over or ["mass"]
-    each = to.rows(replace(m, p="Distribution" if soft else "Labels"), draft, x, truth)
+    if m.measure == "squared_error":
+        q = {"Logits": ops.softmax.format(x), "LogProbabilities": ops.exp.format(x)}.get(m.q, x)
+        each = ops.row_sum.format(ops.square.format(f"{q} - target"))
+    elif m.measure == "kl_divergence":
+        log_q = {"Logits": ops.log_softmax.format(x), "LogProbabilities": x}.get(m.q, ops.log.format(x))
+        each = to.divergence(m, draft, log_q, "target")
+    else:
+        each = to.rows(replace(m, p="Distribution" if soft else "Labels"), draft, x, truth)
     if m.ignore is not None and m.p == "Labels":
         counted = ops.cast.format("counted", x)
         factors, over = [counted, *factors], [counted, *over]
@@ -108,59 +123,31 @@ def _classes(m: Meaning, to: Dialect, draft: Draft) -> tuple[str, list[str], lis
 
 
 def _elements(m: Meaning, to: Dialect, draft: Draft) -> tuple[str, list[str], list[str]]:
+    """The same of independent outcomes."""
     ops, x = draft.ops, HELD[m.q]
+    if m.measure == "poisson":
+        return _poisson(m, draft), [], []
     if m.smoothing:
         draft.let("target", f"{number(1 - m.smoothing)} * target + {number(m.smoothing / 2)}")
+    factors = (["element_weight"] if m.element_weight else []) + (["class_weight"] if m.class_weight else [])
+    if m.measure == "squared_error":
+        q = {"Logits": ops.sigmoid.format(x), "LogProbabilities": ops.exp.format(x)}.get(m.q, x)
+        return ops.square.format(f"{q} - target"), factors, factors
+    if m.measure == "hinge":
+        if not m.signs:
+            draft.let("signs", "2 * target - 1")
+        return to.elements(m, draft, x, "signs"), factors, factors
     if m.positive_weight:
-        yes = to.elements(m, draft, x, ops.ones.format(x))
-        no = to.elements(m, draft, x, ops.zeros.format(x))
-        draft.let("yes", yes)
-        draft.let("no", no)
-        each = "pos_weight * target * yes + (1 - target) * no"
-    else:
-        each = to.elements(m, draft, x, "target")
-    factors = ["element_weight"] if m.element_weight else []
-    if m.class_weight:
-        factors.append("class_weight")
-    if m.unit == "row" and factors:  # within the mean over the last axis, which does not count them
-        return " * ".join([*factors, each if _is_atom(each) else f"({each})"]), [], []
-    return each, factors, list(factors)
+        draft.let("yes", to.elements(m, draft, x, ops.ones.format(x)))
+        draft.let("no", to.elements(m, draft, x, ops.zeros.format(x)))
+        return "pos_weight * target * yes + (1 - target) * no", factors, factors
+    return to.elements(m, draft, x, "target"), factors, factors
 
 
-def _divergence(m: Meaning, to: Dialect, draft: Draft) -> str:
-    log_q = "log_probs" if m.q == "LogProbabilities" else draft.ops.log.format("probs")
-    if m.log_target:
-        draft.let("target", draft.ops.exp.format("log_target"))
-    return to.divergence(m, draft, log_q, "target")
-
-
-def _hinge(m: Meaning, to: Dialect, draft: Draft) -> str:
-    if m.p == "Labels":
-        return to.rows(m, draft, "scores", "labels")
-    if not m.signs:
-        draft.let("signs", "2 * target - 1")
-    return to.elements(m, draft, "scores", "signs")
-
-
-def _squared(m: Meaning, to: Dialect, draft: Draft) -> str:
-    if m.p == "Labels":
-        draft.let("target", draft.ops.one_hot.format("labels", "probs"))
-    squares = draft.ops.square.format("probs - target")
-    return squares if m.p == "Indicators" else draft.ops.row_sum.format(squares)
-
-
-def _poisson(m: Meaning, to: Dialect, draft: Draft) -> str:
+def _poisson(m: Meaning, draft: Draft) -> str:
     if m.q == "LogRates":
         return f"{draft.ops.exp.format('log_rates')} - counts * log_rates"
     return f"rates - counts * {draft.ops.log.format(f'rates + {m.eps}' if m.eps else 'rates')}"
-
-
-_OTHERS: dict[str, Callable[[Meaning, Dialect, Draft], str]] = {
-    "kl_divergence": _divergence,
-    "hinge": _hinge,
-    "squared_error": _squared,
-    "poisson": _poisson,
-}
 
 
 def _shaped(m: Meaning, each: str, draft: Draft) -> str:
@@ -180,23 +167,25 @@ def _shaped(m: Meaning, each: str, draft: Draft) -> str:
 
 def _reduced(m: Meaning, each: str, factors: list[str], over: list[str], draft: Draft) -> str:
     ops = draft.ops
-    text = " * ".join([*factors, each if not factors or _is_atom(each) else f"({each})"])
+    if factors and not each.isidentifier():
+        each = draft.let("loss", each)
     if m.reduction == "none":
-        return text
+        return _product([*factors, each])
+    divisor = over if m.over == "weights" else over[:1] if m.ignore is not None and m.p == "Labels" else []
+    if divisor and m.reduction == "mean":
+        if divisor == factors and len(divisor) > 1:
+            divisor = factors = [draft.let("weight", _product(factors))]
+        return f"{_bare(ops.sum, _product([*factors, each]))} / {_bare(ops.sum, _product(divisor))}"
     if m.reduction == "sum":
-        return ops.sum.format(text)
-    if m.over == "weights" and over:
-        if factors == over:
-            draft.let("weight", " * ".join(over))
-            text = " * ".join(["weight", each if _is_atom(each) else f"({each})"])
-            return f"{ops.sum.format(text)} / {ops.sum.format('weight')}"
-        return f"{ops.sum.format(text)} / {ops.sum.format(' * '.join(over))}"
-    if m.ignore is not None and m.p == "Labels":
-        return f"{ops.sum.format(text)} / {ops.sum.format(over[0])}"
-    mean = ops.mean.format(text)
-    if m.over == "elements" and m.p == "Distribution":
-        return f"{mean} / target.shape[-1]"
-    return mean
+        return _bare(ops.sum, _product([*factors, each]))
+    mean = _bare(ops.mean, _product([*factors, each]))
+    return f"{mean} / target.shape[-1]" if m.over == "elements" else mean
+
+
+def _bare(pattern: str, text: str) -> str:
+    """The pattern filled in, without brackets around what is one name or call already."""
+    one = _is_atom(text) and "*" not in text and "/" not in text
+    return pattern.replace("({0}).", "{0}.").format(text) if one else pattern.format(text)
 
 
 def _is_atom(text: str) -> bool:

@@ -15,6 +15,8 @@ from xent.dialects.meaning import Meaning
 from xent.dialects.ops import KERAS
 
 K = "keras.losses."
+_EPSILON = 1e-7
+"""``keras.config.epsilon()`` as Keras comes."""
 READINGS = "for soft truths, which smoothing makes, a focal loss has three readings that disagree"
 
 
@@ -48,7 +50,7 @@ class Keras(Dialect):
             q = "probs" if m.q == "Probabilities" else self.ops.exp.format("log_probs")
             return self._made(m, draft, "KLDivergence", "target", q, named)
         if name is not None and m.p != "Labels":
-            if not _rows_do_not_matter(m) or m.q == "LogRates":
+            if not _rows_do_not_matter(m) or m.q == "LogRates" or (name == "Poisson" and m.eps != _EPSILON):
                 return None
             truth = "counts" if name == "Poisson" else "signs" if m.signs else "target"
             return self._made(m, draft, name, truth, HELD[m.q], named)
@@ -182,7 +184,7 @@ def _squared(o: Mapping[str, Any]) -> Meaning:
 
 
 def _poisson(o: Mapping[str, Any]) -> Meaning:
-    return Meaning("poisson", "Counts", "Rates", **_over(o), unit="row", eps=1e-7)
+    return Meaning("poisson", "Counts", "Rates", **_over(o), unit="row", eps=_EPSILON)
 
 
 _REDUCTION = choice("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None, default="sum_over_batch_size")

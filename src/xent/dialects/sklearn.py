@@ -31,6 +31,8 @@ class ScikitLearn(Dialect):
             return NoEqual(self.name, "its log_loss takes classes, not probabilities or smoothed ones", _OURS)
         if m.gamma is not None or m.poly is not None:
             return NoEqual(self.name, "it has no focal or poly loss", "")
+        if m.p == "Distribution" or (soft and m.measure != "cross_entropy"):
+            return NoEqual(self.name, "it takes classes, not probabilities or smoothed ones", "")
         if m.q == "Projection" or m.where:
             return NoEqual(self.name, "it takes probabilities of all classes", _OURS)
         return None
@@ -100,7 +102,8 @@ SKLEARN_DIALECT = ScikitLearn("sklearn", "scikit-learn", NUMPY)
 
 
 def _weighted(o: Mapping[str, Any]) -> dict[str, Any]:
-    return {"over": "weights" if o["sample_weight"] else "examples", "sample_weight": o["sample_weight"]}
+    kind = "element_weight" if o.get("outcomes") == "two" else "sample_weight"
+    return {"over": "weights" if o["sample_weight"] else "examples", kind: o["sample_weight"]}
 
 
 def _log_loss(o: Mapping[str, Any]) -> Meaning:
@@ -123,7 +126,9 @@ def _d2(o: Mapping[str, Any]) -> Meaning:
     return Meaning("d2", "Labels", "Probabilities", **_weighted(o))
 
 
-_WEIGHT = {"sample_weight": array("sample_weight")}
+_WEIGHT = {
+    "sample_weight": array(lambda o: "element_weight.ravel()" if o.get("outcomes") == "two" else "sample_weight")
+}
 _CLASSES = {"labels": array("np.arange(probs.shape[-1])")}
 _OUTCOMES = {"outcomes": choice("many", "two", of="data")}
 
