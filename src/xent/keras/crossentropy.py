@@ -6,14 +6,15 @@ import warnings
 from typing import Any
 
 import keras
+
 from xent.core import algebra
 from xent.core.arrays import Array
 from xent.keras.kernel import Rows, elements
 from xent.keras.labels import class_indices
 from xent.keras.manners import (
     axis_of,
-    classes_of,
     classes_last,
+    classes_of,
     dtype_of,
     function,
     prediction,
@@ -185,8 +186,8 @@ def sparse_categorical_crossentropy(
 ) -> Array:
     """Cross-entropy against class indices; ``keras.losses.sparse_categorical_crossentropy``.
 
-    ℓ = −log p_y of each row, with p = softmax(y_pred) or y_pred over its sum; in ``xent``'s words Labels, against Logits
-    or Probabilities.
+    ℓ = −log p_y of each row, with p = softmax(y_pred) or y_pred over its sum; in ``xent``'s words Labels, against
+    Logits or Probabilities.
 
     Parameters
     ----------

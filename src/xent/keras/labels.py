@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keras
+
 from xent.core.arrays import Array, device_of, first_position, namespace, to_index
 from xent.errors import LabelError, ShapeError
 from xent.keras.kernel import reads

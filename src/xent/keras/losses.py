@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import keras
 from keras import losses as _keras
+
 from xent.backends import find
 from xent.core.arrays import Array
 from xent.keras import manners
@@ -109,7 +110,9 @@ class _Loss:
 
 @_register
 class BinaryCrossentropy(_Loss, _keras.BinaryCrossentropy):
-    """``keras.losses.BinaryCrossentropy`` by ``xent.keras.binary_crossentropy``, in nats; raises what that raises.
+    """``keras.losses.BinaryCrossentropy`` by ``xent.keras.binary_crossentropy``, in nats.
+
+    Raises what the function raises.
 
     Examples
     --------
@@ -123,7 +126,9 @@ class BinaryCrossentropy(_Loss, _keras.BinaryCrossentropy):
 
 @_register
 class CategoricalCrossentropy(_Loss, _keras.CategoricalCrossentropy):
-    """``keras.losses.CategoricalCrossentropy`` by ``xent.keras.categorical_crossentropy``, in nats; raises what that raises.
+    """``keras.losses.CategoricalCrossentropy`` by ``xent.keras.categorical_crossentropy``, in nats.
+
+    Raises what the function raises.
 
     Examples
     --------
@@ -142,7 +147,9 @@ class CategoricalCrossentropy(_Loss, _keras.CategoricalCrossentropy):
 
 @_register
 class SparseCategoricalCrossentropy(_Loss, _keras.SparseCategoricalCrossentropy):
-    """``keras.losses.SparseCategoricalCrossentropy`` by ``xent.keras.sparse_categorical_crossentropy``, in nats; raises what that raises.
+    """``keras.losses.SparseCategoricalCrossentropy`` by ``xent.keras.sparse_categorical_crossentropy``, in nats.
+
+    Raises what the function raises.
 
     Examples
     --------
@@ -166,7 +173,9 @@ class SparseCategoricalCrossentropy(_Loss, _keras.SparseCategoricalCrossentropy)
 
 @_register
 class BinaryFocalCrossentropy(_Loss, _keras.BinaryFocalCrossentropy):
-    """``keras.losses.BinaryFocalCrossentropy`` by ``xent.keras.binary_focal_crossentropy``, in nats; raises what that raises.
+    """``keras.losses.BinaryFocalCrossentropy`` by ``xent.keras.binary_focal_crossentropy``, in nats.
+
+    Raises what the function raises.
 
     Examples
     --------
@@ -180,7 +189,9 @@ class BinaryFocalCrossentropy(_Loss, _keras.BinaryFocalCrossentropy):
 
 @_register
 class CategoricalFocalCrossentropy(_Loss, _keras.CategoricalFocalCrossentropy):
-    """``keras.losses.CategoricalFocalCrossentropy`` by ``xent.keras.categorical_focal_crossentropy``, in nats; raises what that raises.
+    """``keras.losses.CategoricalFocalCrossentropy`` by ``xent.keras.categorical_focal_crossentropy``, in nats.
+
+    Raises what the function raises.
 
     Examples
     --------
@@ -194,7 +205,9 @@ class CategoricalFocalCrossentropy(_Loss, _keras.CategoricalFocalCrossentropy):
 
 @_register
 class KLDivergence(_Loss, _keras.KLDivergence):
-    """``keras.losses.KLDivergence`` by ``xent.keras.kl_divergence``, in nats; raises what that raises.
+    """``keras.losses.KLDivergence`` by ``xent.keras.kl_divergence``, in nats.
+
+    Raises what the function raises.
 
     Examples
     --------
@@ -208,7 +221,9 @@ class KLDivergence(_Loss, _keras.KLDivergence):
 
 @_register
 class CategoricalHinge(_Loss, _keras.CategoricalHinge):
-    """``keras.losses.CategoricalHinge`` by ``xent.keras.categorical_hinge``; raises what that raises.
+    """``keras.losses.CategoricalHinge`` by ``xent.keras.categorical_hinge``.
+
+    Raises what the function raises.
 
     Examples
     --------
@@ -222,7 +237,9 @@ class CategoricalHinge(_Loss, _keras.CategoricalHinge):
 
 @_register
 class Hinge(_Loss, _keras.Hinge):
-    """``keras.losses.Hinge`` by ``xent.keras.hinge``; raises what that raises.
+    """``keras.losses.Hinge`` by ``xent.keras.hinge``.
+
+    Raises what the function raises.
 
     Examples
     --------
@@ -236,7 +253,9 @@ class Hinge(_Loss, _keras.Hinge):
 
 @_register
 class MeanSquaredError(_Loss, _keras.MeanSquaredError):
-    """``keras.losses.MeanSquaredError`` by ``xent.keras.mean_squared_error``; raises what that raises.
+    """``keras.losses.MeanSquaredError`` by ``xent.keras.mean_squared_error``.
+
+    Raises what the function raises.
 
     Examples
     --------
@@ -250,7 +269,9 @@ class MeanSquaredError(_Loss, _keras.MeanSquaredError):
 
 @_register
 class Poisson(_Loss, _keras.Poisson):
-    """``keras.losses.Poisson`` by ``xent.keras.poisson``, in nats; raises what that raises.
+    """``keras.losses.Poisson`` by ``xent.keras.poisson``, in nats.
+
+    Raises what the function raises.
 
     Examples
     --------

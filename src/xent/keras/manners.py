@@ -12,10 +12,10 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import keras
 from keras.src import backend as _keras
 from keras.src.losses.loss import apply_mask, reduce_values, squeeze_or_expand_to_same_rank
 
-import keras
 from xent.core.arrays import HALF, Array, namespace
 from xent.errors import OptionError, ShapeError
 
