@@ -117,7 +117,9 @@ def number(x: Any) -> float:
 
 def dtype_name(x: Array) -> str:
     """ "float32", "bfloat16", "int64" …, without the framework's prefix."""
-    return getattr(x.dtype, "name", None) or str(x.dtype).rpartition(".")[2]
+    dtype = x.dtype
+    # Not NumPy's own name, which leaves out that the bytes are in a foreign order.
+    return str(dtype.name if hasattr(dtype, "as_numpy_dtype") else dtype).rpartition(".")[2]
 
 
 def compute_dtype(x: Array) -> Any:
