@@ -44,6 +44,14 @@ class Rows:
         assert layout is not None, "a compact array of an order that layout_of took"
         return out, layout
 
+    def gradient_at(self, out: Any) -> tuple[Any, Layout]:
+        """A contiguous array of the rows' shape and type as the loops write to it, and its layout."""
+        assert out.shape == self.array.shape, "a place for a gradient"
+        out = out.view(self.array.dtype)
+        layout = layout_of(out.ctypes.data, out.shape, out.strides, out.itemsize)
+        assert layout is not None, "a contiguous array"
+        return out, layout
+
     def vector(self, c: Array | None) -> Any:
         """A coefficient of each row, in the type of the arithmetic."""
         if c is None:
