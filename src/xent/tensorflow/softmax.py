@@ -114,9 +114,8 @@ def sparse_softmax_cross_entropy_with_logits(labels: Any, logits: Any, name: str
         refuse(theirs, **arguments)
     if _out_of_range(labels, logits.shape[-1]):
         refuse(theirs, **arguments)
-    if not logits.shape.is_fully_defined():
-        # Where lengths turn out to differ this raises, or it would be broadcast.
-        labels = tf.reshape(labels, tf.shape(logits)[:-1])
+    if not (logits.shape.is_fully_defined() and labels.shape.is_fully_defined()):
+        labels = namespace(logits).of_shape(labels, logits, rank - 1)
     return finished(row_losses(logits, HardTarget(labels)), logits, name)
 
 
