@@ -9,9 +9,6 @@ import numpy as np
 
 from xent.core.arrays import Array
 
-#: XLA reads memory that starts at such an address as it is; other memory it copies.
-_ALIGNED = 64
-
 
 def in_memory(*arrays: Array) -> bool:
     """Whether all arrays are concrete, and each is whole in the memory of one CPU device."""
@@ -24,15 +21,16 @@ def in_memory(*arrays: Array) -> bool:
     )
 
 
+def device_of(x: Array) -> Any:
+    """The device of an array in memory."""
+    return next(iter(x.devices()))
+
+
 def to_numpy(x: Array) -> Any:
     """A view of an array in memory."""
     return np.asarray(x)
 
 
-def from_numpy(values: Any, like: Array) -> Array:
-    """An array on the device of another; large ones are not copied, and NumPy's memory is kept with it."""
-    device = next(iter(like.devices()))
-    large = values.nbytes > 2**16 and values.ctypes.data % _ALIGNED == 0 and values.flags.c_contiguous
-    if large and values.dtype.name != "bfloat16":
-        return jax.dlpack.from_dlpack(values, device=device)
+def from_numpy(values: Any, device: Any) -> Array:
+    """An array on a device. Memory that starts at a cache line, as gradients do, is taken over and not copied."""
     return jax.device_put(values, device)

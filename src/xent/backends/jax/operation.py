@@ -16,8 +16,8 @@ import numpy as np
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-from xent.backends.jax import foreign
-from xent.backends.jax.memory import from_numpy, in_memory, to_numpy
+from xent.backends.jax.calling import lowering
+from xent.backends.jax.memory import device_of, from_numpy, in_memory, to_numpy
 from xent.core.arrays import Array
 from xent.kernels.composed import composed
 from xent.kernels.protocol import Kernel, Task
@@ -53,19 +53,27 @@ class Job(Protocol):
 def operate(job: Job, **operands: Any) -> list[Array]:
     """The results of a job; operands that are None are left out."""
     given = {name: jnp.asarray(x) for name, x in operands.items() if x is not None}
-    found: list[Array] = operation_p.bind(*_varying_alike(given.values()), job=job, names=tuple(given))
+    found: list[Array] = operation_p.bind(*alike(list(given.values())), job=job, names=tuple(given))
     return found
 
 
-def _varying_alike(arrays: Any) -> list[Array]:
+def alike(arrays: Sequence[Array]) -> list[Array]:
     """Inside shard_map all operands vary along the same axes of the mesh."""
-    arrays = list(arrays)
     varying = [getattr(jax.typeof(x), "manual_axis_type", None) for x in arrays]
     axes = [frozenset() if v is None else v.varying for v in varying]
     union = frozenset().union(*axes)
     return [
         x if mine == union else jax.lax.pcast(x, tuple(sorted(union - mine)), to="varying")
         for x, mine in zip(arrays, axes, strict=True)
+    ]
+
+
+def batched(arrays: Sequence[Array], axes: Sequence[int | None]) -> list[Array]:
+    """All with the axis of a vmap in front: everything here treats leading axes alike."""
+    size = next(x.shape[axis] for x, axis in zip(arrays, axes, strict=True) if axis is not None)
+    return [
+        jnp.broadcast_to(x, (size, *x.shape)) if axis is None else jnp.moveaxis(x, axis, 0)
+        for x, axis in zip(arrays, axes, strict=True)
     ]
 
 
@@ -81,8 +89,8 @@ def _eager(*arrays: Array, job: Job, names: tuple[str, ...]) -> list[Array]:
     x = dict(zip(names, map(to_numpy, arrays), strict=True))
     with np.errstate(all="ignore"):
         results = job.run(choose(job.task(x, "cpu", traced=False)), x)
-    kinds = job.results(x)
-    return [from_numpy(np.asarray(r, kind), arrays[0]) for r, (_, kind) in zip(results, kinds, strict=True)]
+    kinds, device = job.results(x), device_of(arrays[0])
+    return [from_numpy(np.asarray(r, kind), device) for r, (_, kind) in zip(results, kinds, strict=True)]
 
 
 @cache
@@ -135,12 +143,7 @@ ad.primitive_transposes[operation_p] = _transpose
 
 
 def _batch(arrays: Any, axes: Any, *, job: Job, names: tuple[str, ...]) -> Any:
-    size = next(x.shape[axis] for x, axis in zip(arrays, axes, strict=True) if axis is not None)
-    moved = [
-        jnp.broadcast_to(x, (size, *x.shape)) if axis is None else jnp.moveaxis(x, axis, 0)
-        for x, axis in zip(arrays, axes, strict=True)
-    ]
-    found = operation_p.bind(*moved, job=job, names=names)
+    found = operation_p.bind(*batched(arrays, axes), job=job, names=names)
     return found, [0] * len(found)
 
 
@@ -153,5 +156,6 @@ def _composed(*arrays: Array, job: Job, names: tuple[str, ...]) -> list[Array]:
     return [y.astype(kind) for y, (_, kind) in zip(found, job.results(x), strict=True)]
 
 
-mlir.register_lowering(operation_p, mlir.lower_fun(_composed, multiple_results=True))
-mlir.register_lowering(operation_p, foreign.lowering(mlir.lower_fun(_composed, multiple_results=True)), platform="cpu")
+_lower_composed = mlir.lower_fun(_composed, multiple_results=True)
+mlir.register_lowering(operation_p, _lower_composed)
+mlir.register_lowering(operation_p, lowering(_lower_composed), platform="cpu")

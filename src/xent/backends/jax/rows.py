@@ -66,7 +66,7 @@ class Statistics(RowJob):
 
     def run(self, kernel: Kernel, x: dict[str, Array], out: Sequence[Any] | None = None) -> tuple[Array, ...]:
         found = kernel.row_statistics(x["q"], self.target(x), self.spec.link, frozenset(self.spec.want))
-        return tuple(getattr(found, name) for name in self.spec.want)
+        return filled(out, *(getattr(found, name) for name in self.spec.want))
 
     def jvp(self, x: dict[str, Array], d: dict[str, Any]) -> tuple[Sequence[Array], Sequence[Any]]:
         q, target, want = x["q"], self.target(x), self.spec.want
@@ -81,7 +81,7 @@ class Statistics(RowJob):
                 found.update(zip(sloping, operate(job, q=q, **truth_of(x), dq=dq), strict=True))
         along = d.get("probs")
         if "log_probs" in d:
-            along = times(jnp.exp(to_compute(x["log_probs"])), to_compute(d["log_probs"]))
+            along = jnp.exp(to_compute(x["log_probs"])) * to_compute(d["log_probs"])  # linear in the tangent
         if isinstance(target, SoftTarget) and along is not None:
             one = jnp.ones(q.shape[:-1], compute_dtype(q))
             for name in ("loss", "divergence"):
@@ -108,7 +108,7 @@ class Tangents(RowJob):
         for name in self.spec.want:
             c = row_coefficients({name: one}, self.target(x), q.shape[-1])
             found.append(xp.sum(times(dq, kernel.row_gradient(q, self.target(x), self.spec.link, c)), axis=-1))
-        return tuple(found)
+        return filled(out, *found)
 
     def jvp(self, x: dict[str, Array], d: dict[str, Any]) -> tuple[Sequence[Array], Sequence[Any]]:
         found = operate(self, **x)
@@ -143,6 +143,10 @@ class Gradient(RowJob):
 
     def run(self, kernel: Kernel, x: dict[str, Array], out: Sequence[Any] | None = None) -> tuple[Array, ...]:
         c = RowCoefficients(x.get("a"), x.get("b"), x.get("h"))
+        if out is not None:
+            from xent.kernels.cpu import softmax
+
+            return (softmax.gradient(x["q"], self.target(x), c, out[0]),)
         return (kernel.row_gradient(x["q"], self.target(x), self.spec.link, c),)
 
     def jvp(self, x: dict[str, Array], d: dict[str, Any]) -> tuple[Sequence[Array], Sequence[Any]]:
@@ -181,6 +185,13 @@ def operands_of(target: Target | None) -> dict[str, Any]:
     if isinstance(target, SoftTarget):
         return {"index": None, "probs": target.probs, "log_probs": target.log_probs}
     return {"index": target.index, "probs": None, "log_probs": None}
+
+
+def filled(out: Sequence[Any] | None, *found: Array) -> tuple[Array, ...]:
+    """What was found, also in the arrays ``out`` where there are any."""
+    for place, values in zip(out or (), found, strict=bool(out)):
+        place[...] = values
+    return found
 
 
 def compute_dtype_of(x: Any) -> Any:
