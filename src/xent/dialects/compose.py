@@ -12,7 +12,7 @@ from xent.dialects.meaning import Meaning
 
 def write(m: Meaning, to: Dialect) -> Call | NoEqual:
     """The equal call, or why there is none."""
-    refused = to.refuses(m)
+    refused = to.refuses(m) or _refused(m, to)
     if refused is not None:
         return refused
     draft = Draft(to.ops)
@@ -26,6 +26,17 @@ def write(m: Meaning, to: Dialect) -> Call | NoEqual:
     modules = (*to.ops.imports, *draft.imports, *_MODULES)
     used = tuple(dict.fromkeys(line for line in modules if line and _is_used(line, "\n".join(lines))))
     return Call(to.name, draft.helper, lines, used, draft.options)
+
+
+def _refused(m: Meaning, to: Dialect) -> NoEqual | None:
+    """What no framework but xent and scikit-learn has."""
+    if to.name in ("xent", "sklearn"):
+        return None
+    if m.measure == "d2":
+        return NoEqual(to.name, "it is a score to report and no loss", "Divide two cross-entropies.")
+    if m.measure == "hinge" and (m.p == "Distribution" or m.smoothing):
+        return NoEqual(to.name, "its hinge takes one true class", "xent.hinge takes a distribution.")
+    return None
 
 
 _MODULES = ("import optax", "import sklearn.metrics", "import xent")
@@ -134,7 +145,7 @@ def _elements(m: Meaning, to: Dialect, draft: Draft) -> tuple[str, list[str], li
         q = {"Logits": ops.sigmoid.format(x), "LogProbabilities": ops.exp.format(x)}.get(m.q, x)
         return ops.square.format(f"{q} - target"), factors, factors
     if m.measure == "hinge":
-        if not m.signs:
+        if not m.signs and to.name != "xent":
             draft.let("signs", "2 * target - 1")
         return to.elements(m, draft, x, "signs"), factors, factors
     if m.positive_weight:

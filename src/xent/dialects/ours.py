@@ -45,10 +45,12 @@ class Ours(Dialect):
         return self._call(m, draft, f"xent.{m.p}({truth})", {"reduction": '"none"'})
 
     def elements(self, m: Meaning, draft: Draft, x: str, truth: str) -> str:
+        if m.measure == "hinge":  # which elsewhere takes −1 and 1
+            truth = "(signs + 1) / 2" if m.signs else "target"
         return self._call(m, draft, f"xent.Indicators({truth})", {"reduction": '"none"'})
 
     def divergence(self, m: Meaning, draft: Draft, log_q: str, target: str) -> str:
-        return self._call(m, draft, self._truth(m, smoothing=False), {"reduction": '"none"'})
+        return self._call(m, draft, "xent.Distribution(target)", {"reduction": '"none"'})
 
     def _call(self, m: Meaning, draft: Draft, truth: str, options: Mapping[str, str]) -> str:
         return draft.calling(f"xent.{m.measure}", f"{truth}, {self._prediction(m)}", options)
