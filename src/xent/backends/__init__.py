@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
 from xent.backends.numpy import backend as _numpy
 from xent.backends.protocol import Backend
 from xent.core.arrays import Array, library
 
-__all__ = ["Backend", "find"]
+__all__ = ["Backend", "find", "on_arrays"]
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
+#: Where P and Q hold the array that says which framework a call is of.
+_HELD = ("scores", "indices", "probs", "values", "log_probs", "hidden")
 
 
 def find(x: Array) -> Backend:
@@ -19,4 +30,31 @@ def find(x: Array) -> Backend:
         from xent.backends.jax import backend as jax_backend
 
         return jax_backend
+    if library(x) == "tensorflow":
+        from xent.backends.tensorflow import backend as tensorflow_backend
+
+        return tensorflow_backend
     return _numpy
+
+
+def on_arrays(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """A public function of arrays. Those of JAX in memory, outside any transformation, come as views."""
+
+    @wraps(function)
+    def call(*args: _Arguments.args, **options: _Arguments.kwargs) -> _Result:
+        if "jax" not in sys.modules or not any(map(_of_jax, args or options.values())):
+            return function(*args, **options)
+        from xent.backends.jax.borrowing import on_views
+
+        found: _Result = on_views(function, args, options)
+        return found
+
+    return call
+
+
+def _of_jax(value: Any) -> bool:
+    for name in _HELD:
+        held = getattr(value, name, None)
+        if held is not None and library(held) == "jax":
+            return True
+    return library(value) == "jax"

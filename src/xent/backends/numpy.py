@@ -29,6 +29,9 @@ class NumpyBackend:
     def quiet(self) -> AbstractContextManager[object]:
         return np.errstate(all="ignore")
 
+    def kernel(self, kernel: Kernel) -> Kernel:
+        return kernel
+
     def rows(
         self, kernel: Kernel, q: Array, target: Target | None, link: Link, want: frozenset[Statistic]
     ) -> dict[str, Array]:

@@ -32,6 +32,10 @@ class Backend(Protocol):
         """A context in which arithmetic at the edges (log 0, ∞ − ∞) does not warn."""
         ...
 
+    def kernel(self, kernel: Kernel) -> Kernel:
+        """A kernel that takes this framework's arrays, traced ones too. Its results need no derivatives."""
+        ...
+
     def rows(
         self, kernel: Kernel, q: Array, target: Target | None, link: Link, want: frozenset[Statistic]
     ) -> dict[str, Array]:

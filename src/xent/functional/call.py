@@ -10,7 +10,7 @@ from xent.core.arrays import Array, to_compute
 from xent.core.predictions import Logits, LogProbabilities, Probabilities, Projection
 from xent.core.targets import Distribution, Indicators, Labels
 from xent.kernels.composed import dense_target
-from xent.kernels.protocol import HardTarget, Link, Target, Task
+from xent.kernels.protocol import HardTarget, Kernel, Link, Target, Task
 from xent.kernels.registry import choose
 
 P_: TypeAlias = Labels | Distribution | Indicators
@@ -48,6 +48,9 @@ class Call:
     @property
     def classes(self) -> int:
         return int(self.q.shape[-1])
+
+    def kernel(self) -> Kernel:
+        return self.backend.kernel(choose(self.task))
 
     def statistics(self) -> dict[str, Array]:
         """The row statistics that the task asks for, differentiable."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from xent.backends import on_arrays
 from xent.core import algebra
 from xent.core.arrays import Array, device_of, namespace, sum_classes, to_compute, to_index
 from xent.core.reduction import Empty, Reduction
@@ -13,6 +14,7 @@ from xent.functional.prepare import prepare
 from xent.functional.reducing import Reducer
 
 
+@on_arrays
 def squared_error(
     P: P_,
     Q: Q_,
@@ -53,6 +55,7 @@ def squared_error(
         return reducer(call, _weighted(call, raw))
 
 
+@on_arrays
 def hinge(
     P: P_,
     Q: Q_,
@@ -102,6 +105,7 @@ def hinge(
         return reducer(call, _weighted(call, found))
 
 
+@on_arrays
 def classification_error(
     P: P_,
     Q: Q_,

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from xent.backends import on_arrays
 from xent.core import algebra
-from xent.core.arrays import Array
+from xent.core.arrays import Array, detached
 from xent.core.penalties import Penalty
 from xent.core.predictions import Projection
 from xent.core.reduction import Empty, Reduction
@@ -21,9 +22,10 @@ from xent.functional.projection import projection_gradient
 from xent.functional.reducing import Reducer
 from xent.kernels.coefficients import row_coefficients, target_probs
 from xent.kernels.protocol import HardTarget, SoftTarget
-from xent.kernels.registry import Explanation, choose, consider
+from xent.kernels.registry import Explanation, consider
 
 
+@on_arrays
 def cross_entropy(
     P: P_,
     Q: Q_,
@@ -105,6 +107,7 @@ def cross_entropy(
         return reducer(call, _values(call, shaping, penalties)) if fused is None else fused
 
 
+@on_arrays
 def value_and_grad(
     P: P_,
     Q: Q_,
@@ -146,7 +149,7 @@ def value_and_grad(
     with call.backend.quiet():
         c = parts(call, reducer) if shaping is None and not penalties else None
         if c is not None and call.target is not None:
-            each, gradient = choose(call.task).row_fused(call.q, call.target, call.link, c)
+            each, gradient = call.kernel().row_fused(call.q, call.target, call.link, c)
             value, gradient = total(call, reducer, each), call.xp.moveaxis(gradient, -1, call.axis)
         else:
             losses = _values(call, shaping, penalties)
@@ -250,7 +253,7 @@ def _values(call: Call, shaping: Shaping | None, penalties: tuple[Penalty, ...])
 
 def _gradient(call: Call, shaping: Shaping | None, penalties: tuple[Penalty, ...], scale: Any) -> Array:
     """The gradient by the scores, with the class axis where the user has it."""
-    kernel = choose(call.task)
+    kernel = call.kernel()
     if call.rows:
         statistics = call.statistics()
         slopes = algebra.row_derivatives(statistics, shaping, penalties, call.weight, call.counted)
@@ -265,14 +268,14 @@ def _gradient(call: Call, shaping: Shaping | None, penalties: tuple[Penalty, ...
 
 def _detached(call: Call) -> Call:
     """The call without its graph, where the framework keeps one."""
-    if not hasattr(call.q, "detach"):
+    if call.backend.name == "numpy":
         return call
     target = call.target
     if isinstance(target, SoftTarget):
         target = replace(target, probs=_cut(target.probs), log_probs=_cut(target.log_probs))
     return replace(
         call,
-        q=_cut(call.q),
+        q=detached(call.q),
         target=target,
         t=_cut(call.t),
         weight=_cut(call.weight),
@@ -281,4 +284,4 @@ def _detached(call: Call) -> Call:
 
 
 def _cut(x: Array | None) -> Array | None:
-    return None if x is None else x.detach()
+    return None if x is None else detached(x)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from xent.backends import on_arrays
 from xent.core import algebra
 from xent.core.arrays import Array, sum_classes, times
 from xent.core.reduction import Empty, Reduction
@@ -13,6 +14,7 @@ from xent.functional.prepare import prepare
 from xent.functional.reducing import Reducer
 
 
+@on_arrays
 def kl_divergence(
     P: P_,
     Q: Q_,
@@ -64,6 +66,7 @@ def kl_divergence(
         return reducer(call, divergence)
 
 
+@on_arrays
 def js_divergence(
     P: P_,
     Q: Q_,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from xent.backends import find
+from xent.backends import find, on_arrays
 from xent.core import algebra, checks, values
 from xent.core.arrays import Array, as_array, is_python, namespace, sum_classes, times, to_compute
 from xent.core.reduction import Empty, Reduction
@@ -30,6 +30,7 @@ def bits(x: Any) -> Any:
     return x / math.log(2.0)
 
 
+@on_arrays
 def entropy(
     P_or_Q: P_ | Q_,
     *,
@@ -103,6 +104,7 @@ def entropy(
         return reducer(call, each)
 
 
+@on_arrays
 def perplexity(
     P: P_,
     Q: Q_,
@@ -147,6 +149,7 @@ def perplexity(
         return xp.exp(reducer(call, each))
 
 
+@on_arrays
 def self_information(probs: Any) -> Array:
     """Self-information (surprisal) I(x) = −log P(x), elementwise, in nats; infinite at probability zero.
 
@@ -171,6 +174,7 @@ def self_information(probs: Any) -> Array:
         return -namespace(x).log(to_compute(x))
 
 
+@on_arrays
 def mutual_information(joint: Any) -> Array:
     """Mutual information I(X; Y) = Σ p(x, y) log (p(x, y) / (p(x) p(y))), in nats.
 
@@ -196,11 +200,14 @@ def mutual_information(joint: Any) -> Array:
     x, reads, quiet = _probability_array(joint, "mutual_information(joint)")
     if x.ndim < 2:
         raise ShapeError("mutual_information(joint)", "shape (…, X, Y)", f"shape {tuple(x.shape)}")
-    flat = x.reshape((*x.shape[:-2], x.shape[-2] * x.shape[-1]))
+    xp = namespace(x)
+    shape = tuple(x.shape)
+    if None in shape[-2:]:
+        checks.require_classes(None)
+    flat = xp.reshape(x, (*shape[:-2], shape[-2] * shape[-1]))
     flat = values.predicted_probabilities(flat, Inspector(reads), rows=True, name="mutual_information(joint)", hint="")
-    x = to_compute(flat.reshape(x.shape))
+    x = to_compute(xp.reshape(flat, shape))
     with quiet:
-        xp = namespace(x)
         log_x = log_mass(xp.sum(x, axis=-1, keepdims=True))
         log_y = log_mass(xp.sum(x, axis=-2, keepdims=True))
         return xp.sum(times(x, log_mass(x) - log_x - log_y), axis=(-2, -1))

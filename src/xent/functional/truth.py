@@ -27,7 +27,9 @@ def takes_part(counted: Array | None, weight: Array | None, examples: tuple[int,
     """Examples whose values are checked: not ignored, and not of weight zero."""
     if weight is None:
         return counted
-    part = namespace(weight).broadcast_to(weight != 0, examples)
+    part = weight != 0
+    if None not in examples:
+        part = namespace(weight).broadcast_to(part, examples)
     return part if counted is None else part & counted
 
 

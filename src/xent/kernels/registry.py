@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from xent.errors import KernelError
 from xent.kernels.composed import composed
 from xent.kernels.cpu import cpu
+from xent.kernels.cpu.called import called
 from xent.kernels.cpu.pick import picks
 from xent.kernels.protocol import Kernel, Task
 
 #: Fastest first; a kernel is added by a line here. The composed one takes what the others do not.
-_KERNELS: tuple[Kernel, ...] = (cpu, *picks, composed)
+_KERNELS: tuple[Kernel, ...] = (cpu, *picks, called, composed)
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,17 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from xent.backends.jax.elements import elements
+from xent.backends.jax.kernel import operating
+from xent.backends.jax.row_sum import row_sum
 from xent.backends.jax.rows import rows
 from xent.backends.jax.slopes import Spec
 from xent.backends.jax.surprisals import surprisals
 from xent.core.arrays import Array
 from xent.core.shaping import Shaping
-from xent.kernels.protocol import HardTarget, Kernel, Link, SoftTarget, Statistic, Target
+from xent.kernels.protocol import Kernel, Link, Statistic, Target
 
 __all__ = ["JaxBackend", "backend"]
 
@@ -36,26 +39,30 @@ class JaxBackend:
     def quiet(self) -> AbstractContextManager[object]:
         return nullcontext()
 
+    def kernel(self, kernel: Kernel) -> Kernel:
+        return operating
+
     def rows(
         self, kernel: Kernel, q: Array, target: Target | None, link: Link, want: frozenset[Statistic]
     ) -> dict[str, Array]:
-        index = target.index if isinstance(target, HardTarget) else None
-        probs, log_probs = (target.probs, target.log_probs) if isinstance(target, SoftTarget) else (None, None)
         on, off = (target.on, target.off) if target is not None else (1.0, 0.0)
         names = tuple(sorted(want))
-        found = rows(Spec(link, names, on, off), q, (index, probs, log_probs))
+        found = rows(q, target, Spec(link, names, on, off))
         return dict(zip(names, found, strict=True))
 
     def fuses(self, q: Array, *others: Any) -> bool:
-        return False
+        # Whether a gradient will be wanted is known when reverse mode comes; until then it is the losses alone.
+        return self.traced(q)
 
     def row_sum(
         self, kernel: Kernel, q: Array, target: Target, link: Link, c: Array, total: Callable[[Array], Array]
     ) -> Array | None:
-        return None
+        found = row_sum(q, target, c, Spec(link, ("loss",), target.on, target.off))
+        # The total of no loss: 0, or what a mean over nothing is.
+        return found + total(jnp.zeros(q.shape[:-1], found.dtype))
 
     def elements(self, kernel: Kernel, q: Array, link: Link) -> tuple[Array, Array]:
-        return elements(link, q)
+        return elements(q, link)
 
     def surprisals(self, q: Array, link: Link) -> Array:
         return surprisals(q, link)

@@ -1,47 +1,107 @@
-"""(−log q, −log(1 − q)) of each element, for Indicators."""
+"""(−log q, −log(1 − q)) of each element, for Indicators; reverse mode keeps q alone."""
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from xent.core.arrays import Array, times, to_compute
-from xent.kernels.composed import composed
-from xent.kernels.protocol import Link
+from xent.backends.jax.operation import Result, operate
+from xent.backends.jax.rows import compute_dtype_of
+from xent.core.arrays import Array, dtype_name, library, namespace, times, to_compute
+from xent.kernels.protocol import Kernel, Link, Task
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0,))
-def elements(link: Link, q: Array) -> tuple[Array, Array]:
+@dataclass(frozen=True)
+class ElementJob:
+    """What the jobs of elements share."""
+
+    link: Link
+
+    def depth(self, name: str) -> int:
+        return 0
+
+    def task(self, x: dict[str, Any], device: str, *, traced: bool) -> Task:
+        q = x["q"]
+        name = "jax" if traced else library(q)
+        return Task("elements", self.link, "soft", name, device, dtype_name(q), tuple(q.shape), traced=traced)
+
+    def transpose(self, cotangents: Sequence[Any], x: dict[str, Array]) -> Array:
+        raise AssertionError("not linear")
+
+
+@dataclass(frozen=True)
+class ElementStatistics(ElementJob):
+    """q → (−log q, −log(1 − q))."""
+
+    def results(self, x: dict[str, Any]) -> tuple[Result, ...]:
+        return ((True, compute_dtype_of(x["q"])),) * 2
+
+    def run(self, kernel: Kernel, x: dict[str, Array], out: Sequence[Any] | None = None) -> tuple[Array, ...]:
+        return kernel.element_statistics(x["q"], self.link)
+
+    def jvp(self, x: dict[str, Array], d: dict[str, Any]) -> tuple[Sequence[Array], Sequence[Any]]:
+        return operate(self, **x), operate(ElementTangents(self.link), q=x["q"], dq=d["q"])
+
+
+@dataclass(frozen=True)
+class ElementTangents(ElementJob):
+    """(q, dq) → the tangents of both. Linear in dq."""
+
+    results = ElementStatistics.results
+
+    def run(self, kernel: Kernel, x: dict[str, Array], out: Sequence[Any] | None = None) -> tuple[Array, ...]:
+        xp = namespace(x["q"])
+        # In the type of the arithmetic, so that the slopes of half precision are not rounded before they are used.
+        q, dq = to_compute(x["q"]), to_compute(x["dq"])
+        one, zero = xp.ones_like(q), xp.zeros_like(q)
+        slopes = (kernel.element_gradient(q, self.link, a, b) for a, b in ((zero, one), (one, zero)))
+        return tuple(times(dq, slope) for slope in slopes)
+
+    def jvp(self, x: dict[str, Array], d: dict[str, Any]) -> tuple[Sequence[Array], Sequence[Any]]:
+        parts = []
+        if "dq" in d:
+            parts.append(operate(self, q=x["q"], dq=d["dq"]))
+        if "q" in d:
+            _, (d_no, d_yes) = _slopes(to_compute(x["q"]), self.link)
+            both = to_compute(x["dq"]) * to_compute(d["q"])
+            parts.append([both * d_yes, both * d_no])
+        return operate(self, **x), [sum(p[1:], p[0]) for p in zip(*parts, strict=True)]
+
+    def transpose(self, cotangents: Sequence[Any], x: dict[str, Array]) -> Array:
+        q = x["q"]
+        zero = jnp.zeros(q.shape, compute_dtype_of(q))
+        yes, no = (zero if ct is None else ct for ct in cotangents)
+        return operate(ElementGradient(self.link), q=q, a=no, b=yes)[0]
+
+
+@dataclass(frozen=True)
+class ElementGradient(ElementJob):
+    """(q, a, b) → a·∂(−log(1 − q)) + b·∂(−log q), in q's type."""
+
+    def results(self, x: dict[str, Any]) -> tuple[Result, ...]:
+        return ((True, x["q"].dtype),)
+
+    def run(self, kernel: Kernel, x: dict[str, Array], out: Sequence[Any] | None = None) -> tuple[Array, ...]:
+        return (kernel.element_gradient(x["q"], self.link, x["a"], x["b"]),)
+
+    def jvp(self, x: dict[str, Array], d: dict[str, Any]) -> tuple[Sequence[Array], Sequence[Any]]:
+        q, a, b = x["q"], x["a"], x["b"]
+        # NaN of an element that takes no part reaches no second derivative.
+        (no, yes), (d_no, d_yes) = _slopes(to_compute(jnp.where((a == 0) & (b == 0) & jnp.isnan(q), 0.5, q)), self.link)
+        parts = [d[name] * slope for name, slope in (("a", no), ("b", yes)) if name in d]
+        if "q" in d:
+            parts.append((times(a, d_no) + times(b, d_yes)) * to_compute(d["q"]))
+        return operate(self, **x), [sum(parts[1:], parts[0])]
+
+
+def elements(q: Array, link: Link) -> tuple[Array, Array]:
     """(−log q, −log(1 − q)); differentiable in q."""
-    return composed.element_statistics(q, link)
-
-
-@elements.defjvp
-def _elements_jvp(link: Link, primals: Any, tangents: Any) -> Any:
-    (q,), (dq,) = primals, tangents
-    x = to_compute(q)
-    one, zero = jnp.ones_like(x), jnp.zeros_like(x)
-    d_yes = element_gradient(link, x, zero, one) * dq
-    return elements(link, q), (d_yes, element_gradient(link, x, one, zero) * dq)
-
-
-@partial(jax.custom_jvp, nondiff_argnums=(0,))
-def element_gradient(link: Link, q: Array, a: Array, b: Array) -> Array:
-    """a·∂(−log(1 − q)) + b·∂(−log q); differentiable in q, a and b."""
-    return composed.element_gradient(q, link, a, b)
-
-
-@element_gradient.defjvp
-def _element_gradient_jvp(link: Link, primals: Any, tangents: Any) -> tuple[Array, Array]:
-    (q, a, b), (dq, da, db) = primals, tangents
-    # NaN of an element that takes no part reaches no second derivative.
-    x = to_compute(jnp.where((a == 0) & (b == 0) & jnp.isnan(q), 0.5, q))
-    (no, yes), (d_no, d_yes) = _slopes(x, link)
-    tangent = da * no + db * yes + (times(a, d_no) + times(b, d_yes)) * dq
-    return element_gradient(link, q, a, b), tangent.astype(q.dtype)
+    yes, no = operate(ElementStatistics(link), q=q)
+    return yes, no
 
 
 def _slopes(x: Array, link: Link) -> tuple[tuple[Array, Array], tuple[Array, Array]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import jax.numpy as jnp
 
@@ -11,7 +10,7 @@ from xent.backends.jax.surprisals import surprisals
 from xent.core.arrays import Array, times, to_compute
 from xent.kernels.coefficients import target_probs
 from xent.kernels.composed import dense_target
-from xent.kernels.protocol import HardTarget, Link, SoftTarget, Statistic, Target
+from xent.kernels.protocol import HardTarget, Link, RowCoefficients, SoftTarget, Statistic, Target
 
 
 @dataclass(frozen=True)
@@ -37,10 +36,10 @@ class Slopes:
     With a, b and h fixed G is itself a gradient, so its Jacobian by q is symmetric: ``curvature`` serves both modes.
     """
 
-    def __init__(self, q: Array, target: Target | None, a: Any, b: Any, h: Any, spec: Spec) -> None:
+    def __init__(self, q: Array, target: Target | None, c: RowCoefficients, spec: Spec) -> None:
         self.spec, self.link, self.target = spec, spec.link, target
-        self.a, self.b, self.h = (None if c is None else c[..., None] for c in (a, b, h))
-        q = _without_dead_rows(q, spec.link, a, b, h)
+        self.a, self.b, self.h = (None if x is None else x[..., None] for x in (c.a, c.b, c.h))
+        q = _without_dead_rows(q, spec.link, c)
         self.x = to_compute(q)
         self.s = surprisals(q, spec.link)
         self.p = self.x if spec.link == "probs" else jnp.exp(-self.s)
@@ -53,6 +52,7 @@ class Slopes:
 
     def by_probs(self) -> Array:
         """∂G/∂(probabilities of the target)."""
+        assert self.b is not None
         b = self.b * self.spec.on
         return -jnp.broadcast_to(b, self.x.shape) if self.link != "probs" else -b / self._divisor()
 
@@ -124,11 +124,11 @@ def target_slope(q: Array, target: SoftTarget, link: Link, loss: Array | None, d
     return slope * target.on
 
 
-def _without_dead_rows(q: Array, link: Link, *coefficients: Array | None) -> Array:
+def _without_dead_rows(q: Array, link: Link, coefficients: RowCoefficients) -> Array:
     """Zeros (for probabilities ones) in the rows that take no part and hold no distribution, so that NaN in an
     ignored row reaches no derivative. A row of weight zero that holds one keeps it: its weight has a derivative."""
     idle = jnp.ones(q.shape[:-1], dtype=jnp.bool)
-    for c in coefficients:
+    for c in (coefficients.a, coefficients.b, coefficients.h):
         if c is not None:
             idle = idle & (c == 0)
     dead = idle & jnp.isnan(surprisals(q, link)).any(-1)

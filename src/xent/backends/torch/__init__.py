@@ -48,6 +48,9 @@ class TorchBackend:
     def quiet(self) -> AbstractContextManager[object]:
         return nullcontext()
 
+    def kernel(self, kernel: Kernel) -> Kernel:
+        return kernel
+
     def rows(
         self, kernel: Kernel, q: Array, target: Target | None, link: Link, want: frozenset[Statistic]
     ) -> dict[str, Array]:

@@ -10,12 +10,12 @@ from xent.kernels.protocol import Link, RowCoefficients, RowStatistics, Statisti
 
 
 class Cpu:
-    """NumPy arrays and PyTorch tensors in memory: rows of scores with their classes side by side, and all elements."""
+    """Arrays of NumPy, PyTorch and JAX in memory: rows of scores with their classes side by side, and all elements."""
 
     name = "cpu"
 
     def refuses(self, task: Task) -> str | None:
-        if task.library not in ("numpy", "torch") or task.device != "cpu":
+        if task.library not in ("numpy", "torch", "jax", "tensorflow") or task.device != "cpu":
             return f"it runs on arrays in memory, not {task.library} on {task.device}"
         if task.traced:
             return "the array is traced, by a compiler or a transform, and has no memory to read"

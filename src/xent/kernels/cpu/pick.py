@@ -21,14 +21,14 @@ _NAN_BITS = 0x7FFF
 
 
 class Pick:
-    """NumPy arrays and PyTorch tensors in memory."""
+    """Arrays of NumPy, PyTorch and JAX in memory; those of JAX come as NumPy's."""
 
     def __init__(self, name: str, *, sound: bool) -> None:
         self.name = name
         self.sound = sound
 
     def refuses(self, task: Task) -> str | None:
-        if task.library not in ("numpy", "torch") or task.device != "cpu":
+        if task.library not in ("numpy", "torch", "jax", "tensorflow") or task.device != "cpu":
             return f"it runs on arrays in memory, not {task.library} on {task.device}"
         if task.traced:
             return "the array is traced, by a compiler or a transform, and has no memory to read"

@@ -37,22 +37,24 @@ def statistics(q: Array, target: Target | None, want: frozenset[Statistic]) -> R
     return RowStatistics(**found)
 
 
-def gradient(q: Array, target: Target | None, coefficients: RowCoefficients) -> Array:
+def gradient(q: Array, target: Target | None, coefficients: RowCoefficients, out: Any = None) -> Array:
+    """See ``Kernel.row_gradient``; ``out``: a contiguous NumPy array of q's shape and type for it."""
     z = Rows(q)
     a, b = z.vector(coefficients.a), z.vector(coefficients.b)
     h = None if coefficients.h is None else z.vector(coefficients.h)
-    return _gradient(z, RowTarget(target, z), a, b, h, None)
+    return _gradient(z, RowTarget(target, z), a, b, h, None, out)
 
 
-def fused(q: Array, target: Target, c: Array) -> tuple[Array, Array]:
+def fused(q: Array, target: Target, c: Array, out: Any = None) -> tuple[Array, Array]:
+    """See ``Kernel.row_fused``; ``out`` as in ``gradient``."""
     z = Rows(q)
     losses, c_ = np.empty(z.count, z.compute), z.vector(c)
-    gradient = _gradient(z, RowTarget(target, z), c_, c_, None, losses)
+    gradient = _gradient(z, RowTarget(target, z), c_, c_, None, losses, out)
     return z.back(losses.reshape(z.batch)), gradient
 
 
-def _gradient(z: Rows, t: RowTarget, a: Any, b: Any, h: Any, losses: Any) -> Array:
+def _gradient(z: Rows, t: RowTarget, a: Any, b: Any, h: Any, losses: Any, out: Any) -> Array:
     """The rows' gradient; and their losses, where there is an array for them: a is then b times the target's mass."""
-    out, target = z.new_gradient()
+    out, target = z.new_gradient() if out is None else z.gradient_at(out)
     launch.gradient(z.layout, z.like, z.classes, z.count, t.index, t.layout, t.on, t.off, a, b, h, target, losses, 1.0)
     return z.back(out, like_q=True)
