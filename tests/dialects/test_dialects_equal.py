@@ -82,9 +82,7 @@ def sensible(m: Meaning) -> bool:
         return False
     if m.positive_weight and m.p != "Indicators":
         return False
-    if m.measure in ("kl_divergence", "squared_error") and m.p == "Labels" and m.q != "Probabilities":
-        return False
-    return not (m.measure == "kl_divergence" and m.p != "Distribution") and not (m.gamma and m.p == "Distribution" and m.smoothing)
+    return not (m.gamma is not None and m.smoothing)
 
 
 def target_of(m: Meaning, to: str) -> str:

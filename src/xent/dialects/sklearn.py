@@ -91,7 +91,6 @@ class ScikitLearn(Dialect):
 
     def _probabilities(self, m: Meaning, draft: Draft) -> str:
         if m.q == "Logits":
-            draft.imports.append("import scipy.special")
             draft.let("probs", (self.ops.sigmoid if m.p == "Indicators" else self.ops.softmax).format("scores"))
         if m.q == "LogProbabilities":
             draft.let("probs", self.ops.exp.format("log_probs"))
