@@ -137,6 +137,16 @@ def to_compute(x: Array) -> Array:
     return xp.astype(x, compute_dtype(x), copy=False)
 
 
+def classes_last(x: Array, axis: int) -> Array:
+    """x with its class axis last. Not moved where it is there: JAX would make a copy."""
+    return x if axis == x.ndim - 1 else namespace(x).moveaxis(x, axis, -1)
+
+
+def classes_at(x: Array, axis: int) -> Array:
+    """The way back."""
+    return x if axis == x.ndim - 1 else namespace(x).moveaxis(x, -1, axis)
+
+
 def sum_classes(x: Array, *, keepdims: bool = False) -> Array:
     """Σ over the last axis.
 
