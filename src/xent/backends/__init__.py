@@ -30,6 +30,10 @@ def find(x: Array) -> Backend:
         from xent.backends.jax import backend as jax_backend
 
         return jax_backend
+    if library(x) == "tensorflow":
+        from xent.backends.tensorflow import backend as tensorflow_backend
+
+        return tensorflow_backend
     return _numpy
 
 

@@ -34,7 +34,12 @@ def as_array(value: Any, argument: str) -> Array:
         # A subclass may read "*" as another product (numpy.matrix); the numbers are the same.
         return value if type(value) is np.ndarray else np.asarray(value)
     if isinstance(value, np.generic) or library(value) != "numpy":
-        return value
+        return _of_known_rank(value, argument) if library(value) == "tensorflow" else value
+    variable = getattr(sys.modules.get("tensorflow"), "Variable", None)
+    if variable is not None and isinstance(value, variable):
+        from xent.core import tensorflow_namespace
+
+        return _of_known_rank(tensorflow_namespace.asarray(value), argument)
     if not is_python(value) and type(value).__module__.partition(".")[0] not in _NUMPY_LIKE:
         raise BackendError(
             argument,
@@ -49,6 +54,15 @@ def as_array(value: Any, argument: str) -> Array:
     if array.dtype == object:
         raise DtypeError(argument, "numbers", f"a {type(value).__name__} of Python objects")
     return array
+
+
+def _of_known_rank(x: Array, argument: str) -> Array:
+    """A TensorFlow tensor whose number of axes is known; their lengths need not be while a graph is traced."""
+    if x.shape.rank is None:
+        raise ShapeError(
+            argument, "a known number of axes", "a tensor of unknown rank", "Write tf.ensure_shape(x, (None, …)) first."
+        )
+    return x
 
 
 def is_python(value: Any) -> bool:
@@ -93,6 +107,9 @@ def device_of(x: Array) -> Any:
 
 def device_name(x: Array) -> str:
     """ "cpu", "cuda:0", "gpu" …, for kernels and messages. An array that JAX traces is where its compiler will work."""
+    if library(x) == "tensorflow":
+        # A tensor of a graph has no place yet.
+        return "cpu" if not x.device or "device:CPU:" in x.device else str(x.device)
     if library(x) != "jax":
         return str(getattr(x, "device", "cpu"))
     jax = sys.modules["jax"]
@@ -112,14 +129,20 @@ def to_index(x: Array) -> Array:
 
 def number(x: Any) -> float:
     """A single number of any kind as Python's own, outside any graph."""
-    return float(x.detach() if hasattr(x, "detach") else x)
+    return float(detached(x))
+
+
+def detached(x: Any) -> Any:
+    """x as a constant, to what its framework differentiates."""
+    if hasattr(x, "detach"):
+        return x.detach()
+    return namespace(x).stop_gradient(x) if library(x) == "tensorflow" else x
 
 
 def dtype_name(x: Array) -> str:
     """ "float32", "bfloat16", "int64" …, without the framework's prefix."""
-    dtype = x.dtype
-    # Not NumPy's own name, which leaves out that the bytes are in a foreign order.
-    return str(dtype.name if hasattr(dtype, "as_numpy_dtype") else dtype).rpartition(".")[2]
+    # Not NumPy's own name, which does not tell foreign byte order. TensorFlow writes "<dtype: 'float32'>".
+    return str(x.dtype).rpartition(".")[2].removeprefix("<dtype: '").removesuffix("'>")
 
 
 def compute_dtype(x: Array) -> Any:
@@ -166,6 +189,17 @@ def pick(x: Array, index: Array) -> Array:
     return namespace(x).take_along_axis(x, index[..., None], axis=-1)[..., 0]
 
 
+def look_up(vector: Array, index: Array) -> Array:
+    """vector[index], for an index of any shape."""
+    return namespace(vector).take(vector, index) if library(vector) == "tensorflow" else vector[index]
+
+
+def spread(x: Array, like: Array) -> Array:
+    """x broadcast to the shape of another array."""
+    xp = namespace(x)
+    return xp.broadcast_to(x, like.shape) if None not in tuple(like.shape) else xp.broadcast_like(x, like)
+
+
 def describe(x: Array) -> str:
     """ "float32 of shape (3, 4)", for messages."""
     return f"{dtype_name(x)} of shape {tuple(x.shape)}"
@@ -173,7 +207,8 @@ def describe(x: Array) -> str:
 
 def first_position(mask: Array) -> tuple[int, ...]:
     """Index of the first True of a mask that has one."""
-    flat = int(namespace(mask).argmax(namespace(mask).astype(mask, namespace(mask).int8).reshape(-1)))
+    xp = namespace(mask)
+    flat = int(xp.argmax(xp.reshape(xp.astype(mask, xp.int8), (-1,))))
     return tuple(int(i) for i in np.unravel_index(flat, tuple(mask.shape)))
 
 

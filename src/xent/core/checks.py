@@ -38,7 +38,7 @@ _FLOATS = "float16, bfloat16, float32 or float64"
 def require_integers(x: Array, argument: str) -> None:
     if dtype_name(x) in INTEGERS:
         return
-    if 0 in x.shape:
+    if 0 in tuple(x.shape):
         raise DtypeError(argument, "integers", describe(x), "Give an empty array an integer dtype.")
     raise DtypeError(
         argument,
@@ -162,14 +162,14 @@ def require_denominator(value: Any, reduction: str) -> Any:
 
 def require_projection(hidden: Array, weight: Array, bias: Array | None) -> None:
     require_one_library({"Projection(hidden)": hidden, "weight": weight, "bias": bias})
-    if hidden.ndim == 0 or weight.ndim != 2 or hidden.shape[-1] != weight.shape[1]:
+    if hidden.ndim == 0 or weight.ndim != 2 or not _fits(hidden.shape[-1:], weight.shape[1:]):
         raise ShapeError(
             "Projection(hidden, weight)",
             "hidden (…, H) and weight (K, H)",
             f"{tuple(hidden.shape)} and {tuple(weight.shape)}",
             "torch.nn.Linear and Keras's transposed kernel hold the weight as (K, H).",
         )
-    if bias is not None and tuple(bias.shape) != (weight.shape[0],):
+    if bias is not None and not _fits(bias.shape, weight.shape[:1]):
         raise ShapeError("Projection(bias)", f"shape ({weight.shape[0]},)", f"shape {tuple(bias.shape)}")
 
 
@@ -228,7 +228,7 @@ def require_label_shape(P: Array, shape: tuple[int, ...], axis: int) -> None:
             "Q", "a class axis, for Labels", "a single number", "For one yes/no outcome write Indicators(…)."
         )
     classes = shape[axis]
-    if tuple(P.shape) != expected:
+    if not _fits(P.shape, expected):
         hint = f"Is axis={axis} the class axis?"
         if tuple(P.shape) == shape:
             hint = "A target of Q's own shape is a Distribution(…) or Indicators(…)."
@@ -243,7 +243,22 @@ def require_label_shape(P: Array, shape: tuple[int, ...], axis: int) -> None:
     require_classes(classes)
 
 
-def require_classes(classes: int) -> None:
+def _fits(got: Any, expected: Any) -> bool:
+    """Whether two shapes are one, as far as their lengths are known (None, while TensorFlow traces a graph)."""
+    got, expected = tuple(got), tuple(expected)
+    return len(got) == len(expected) and all(
+        g is None or e is None or g == e for g, e in zip(got, expected, strict=True)
+    )
+
+
+def require_classes(classes: int | None) -> None:
+    if classes is None:
+        raise ShapeError(
+            "Q",
+            "a class axis whose length is known while the graph is traced",
+            "None",
+            "Write tf.ensure_shape(x, (…, K)) first; the other lengths may be unknown.",
+        )
     if classes == 0:
         raise ShapeError("Q", "at least one class", "a class axis of length 0")
     if classes == 1:
@@ -256,9 +271,10 @@ def require_classes(classes: int) -> None:
 
 
 def require_same_shape(P: Array, shape: tuple[int, ...], name: str) -> None:
-    if tuple(P.shape) == shape:
+    if _fits(P.shape, shape):
         return
-    hint = f"Write {name}(p.reshape({shape}))." if math.prod(P.shape) == math.prod(shape) else ""
+    known = None not in (*P.shape, *shape)
+    hint = f"Write {name}(p.reshape({shape}))." if known and math.prod(P.shape) == math.prod(shape) else ""
     if name == "Distribution" and len(shape) == P.ndim + 1:
         hint = "Write Labels(y) if these are class indices."
     raise ShapeError("P", f"Q's shape {shape}", f"shape {tuple(P.shape)}", hint)
@@ -278,7 +294,8 @@ def require_same_axis(mine: int | None, axis: int, ndim: int) -> None:
 def require_weight_shape(weight: Array, shape: tuple[int, ...], argument: str, what: str) -> None:
     """A number, or an array of just this shape, where an axis may have length 1."""
     got = tuple(weight.shape)
-    if got and (len(got) != len(shape) or any(g not in (1, s) for g, s in zip(got, shape, strict=True))):
+    full = tuple(shape[i] if g == 1 and i < len(shape) else g for i, g in enumerate(got))
+    if got and not _fits(full, shape):
         raise ShapeError(
             argument,
             f"one number, or shape {shape}: one {what}",
@@ -288,7 +305,7 @@ def require_weight_shape(weight: Array, shape: tuple[int, ...], argument: str, w
 
 
 def require_vector(weight: Array, classes: int, argument: str) -> None:
-    if tuple(weight.shape) != (classes,):
+    if not _fits(weight.shape, (classes,)):
         raise ShapeError(argument, f"shape ({classes},): one weight a class", f"shape {tuple(weight.shape)}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias
 
-from xent.core.arrays import Array, library, namespace, number
+from xent.core.arrays import Array, library, namespace, number, spread
 from xent.errors import EmptyError, OptionError
 
 Reduction: TypeAlias = Literal["none", "sum", "mean"]
@@ -19,12 +19,14 @@ def denominator_of(values: Array, weight: Array | None, counted: Array | None) -
     xp = namespace(values)
     if weight is None:
         if counted is None:
+            if None in tuple(values.shape):
+                return xp.astype(xp.size(values), values.dtype)
             size = 1
             for length in values.shape:
                 size *= int(length)
             return size
         return xp.sum(xp.astype(counted, values.dtype))
-    weight = xp.broadcast_to(weight, values.shape)
+    weight = spread(weight, values)
     return xp.sum(weight if counted is None else xp.where(counted, weight, 0.0))
 
 
@@ -39,6 +41,8 @@ def divisor_of(
     own = denominator_of(values, weight, counted)
     # A plain number: NumPy's own float64 and int64 would make a float64 of a float32 result.
     own = float(own) if library(own) == "numpy" else own
+    if library(denominator) == "tensorflow":
+        denominator = namespace(values).astype(denominator, values.dtype)
     if denominator is None:
         return own
     if reads:

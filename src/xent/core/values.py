@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from xent.core.arrays import Array, dtype_name, first_position, namespace, sum_classes, to_compute, to_index
+from xent.core.arrays import Array, dtype_name, first_position, namespace, number, sum_classes, to_compute, to_index
 from xent.errors import LabelError, NormalizationError, ProbabilityError, WeightError, XentError
 
 
@@ -69,7 +69,7 @@ def labels_in_range(indices: Array, classes: int, inspect: Inspector) -> None:
 
 def probabilities_of_p(p: Array, name: str, inspect: Inspector) -> Array:
     """Each in [0, 1]; NaN is refused. Returns p, with NaN for what could not be refused."""
-    if inspect.reads and _within(p, 0.0, 1.0):
+    if dtype_name(p) == "bool" or (inspect.reads and _within(p, 0.0, 1.0)):
         return p
     xp = namespace(p)
     bad = ~((p >= 0) & (p <= 1))
@@ -193,10 +193,12 @@ def weights(w: Array, dtype: Any, argument: str, inspect: Inspector) -> Array:
     def error(at: tuple[int, ...], expected: str = "finite weights, 0 or more") -> WeightError:
         return WeightError(argument, expected, f"{_show(w, at)}" + (f" at position {at}" if at else ""))
 
+    if dtype_name(w) == "bool":
+        return xp.astype(w, dtype)
     w = inspect.settle(w, ~((w >= 0) & xp.isfinite(w)), error)
     cast = xp.astype(w, dtype, copy=False)
     lost = (xp.isinf(cast) | (cast == 0)) & (w != 0) & xp.isfinite(w)
-    name = str(dtype).rpartition(".")[2].strip("'<> ")
+    name = getattr(dtype, "name", None) or str(dtype).rpartition(".")[2].strip("'<> ")
     return inspect.settle(cast, lost, lambda at: error(at, f"weights that {name} holds, since Q is computed in it"))
 
 
@@ -221,11 +223,11 @@ def _counted_elements(bad: Array, inspect: Inspector, rows: bool) -> Array:
 def _within(x: Array, low: float, high: float) -> bool:
     """Whether all of x lies in [low, high], without an array of its size; NaN does not."""
     xp = namespace(x)
-    if 0 in x.shape:
+    if 0 in tuple(x.shape):
         return True
     if dtype_name(x) == "bool":
         return True
-    return bool(xp.min(x) >= low) and bool(xp.max(x) <= high)
+    return low <= number(xp.min(x)) and number(xp.max(x)) <= high
 
 
 def _floats(x: Array) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from xent.backends import on_arrays
 from xent.core import algebra
-from xent.core.arrays import Array, classes_at
+from xent.core.arrays import Array, classes_at, detached
 from xent.core.penalties import Penalty
 from xent.core.predictions import Projection
 from xent.core.reduction import Empty, Reduction
@@ -268,14 +268,14 @@ def _gradient(call: Call, shaping: Shaping | None, penalties: tuple[Penalty, ...
 
 def _detached(call: Call) -> Call:
     """The call without its graph, where the framework keeps one."""
-    if not hasattr(call.q, "detach"):
+    if call.backend.name == "numpy":
         return call
     target = call.target
     if isinstance(target, SoftTarget):
         target = replace(target, probs=_cut(target.probs), log_probs=_cut(target.log_probs))
     return replace(
         call,
-        q=_cut(call.q),
+        q=detached(call.q),
         target=target,
         t=_cut(call.t),
         weight=_cut(call.weight),
@@ -284,4 +284,4 @@ def _detached(call: Call) -> Call:
 
 
 def _cut(x: Array | None) -> Array | None:
-    return None if x is None else x.detach()
+    return None if x is None else detached(x)

@@ -20,7 +20,10 @@ def parts(call: Call, reducer: Reducer) -> Array | None:
         return None
     xp = call.xp
     dtype = compute_dtype(call.q)
-    one = xp.ones(call.q.shape[:-1], dtype=dtype, device=device_of(call.q))
+    if None in tuple(call.q.shape):
+        one = xp.ones_like(call.q[..., 0], dtype=dtype)
+    else:
+        one = xp.ones(call.q.shape[:-1], dtype=dtype, device=device_of(call.q))
     scale = reducer.scale(call, one)
     if call.reads and number(scale) == 0.0:
         return None

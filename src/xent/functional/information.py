@@ -200,11 +200,14 @@ def mutual_information(joint: Any) -> Array:
     x, reads, quiet = _probability_array(joint, "mutual_information(joint)")
     if x.ndim < 2:
         raise ShapeError("mutual_information(joint)", "shape (…, X, Y)", f"shape {tuple(x.shape)}")
-    flat = x.reshape((*x.shape[:-2], x.shape[-2] * x.shape[-1]))
+    xp = namespace(x)
+    shape = tuple(x.shape)
+    if None in shape[-2:]:
+        checks.require_classes(None)
+    flat = xp.reshape(x, (*shape[:-2], shape[-2] * shape[-1]))
     flat = values.predicted_probabilities(flat, Inspector(reads), rows=True, name="mutual_information(joint)", hint="")
-    x = to_compute(flat.reshape(x.shape))
+    x = to_compute(xp.reshape(flat, shape))
     with quiet:
-        xp = namespace(x)
         log_x = log_mass(xp.sum(x, axis=-1, keepdims=True))
         log_y = log_mass(xp.sum(x, axis=-2, keepdims=True))
         return xp.sum(times(x, log_mass(x) - log_x - log_y), axis=(-2, -1))

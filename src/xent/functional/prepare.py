@@ -44,6 +44,8 @@ def prepare(
     rows = not isinstance(P, Indicators)
     _require_shapes(P, truth, shape, axis)
     backend, xp = find(source), namespace(source)
+    if None in (*shape, *truth.shape) and not isinstance(Q, Projection):
+        truth = xp.of_shape(truth, source, axis if isinstance(P, Labels) else None)
     reads = backend.reads(source, truth, weight, class_weight, positive_weight)
     examples = shape[:axis] + shape[axis + 1 :] if rows else shape
 
@@ -87,8 +89,8 @@ def prepare_prediction(Q: Any, *, weight: Any, want: frozenset[Statistic]) -> Ca
     checks.require_prediction(Q, PREDICTIONS)
     source, link, shape, axis = _shape_of(Q)
     checks.require_class_axis(source, "Q")
-    if shape[axis] == 0:
-        checks.require_classes(0)
+    if not shape[axis]:
+        checks.require_classes(shape[axis])
     backend, xp = find(source), namespace(source)
     reads = backend.reads(source, weight)
     examples = shape[:axis] + shape[axis + 1 :]
@@ -113,7 +115,11 @@ def prepare_truth(P: P_, *, axis: int, weight: Any) -> Call:
         checks.require_same_axis(P.axis, axis, truth.ndim)
     shape = tuple(truth.shape)
     examples = shape[:axis] + shape[axis + 1 :] if isinstance(P, Distribution) else shape
-    like = xp.zeros(examples, dtype=compute_dtype(truth), device=device_of(truth))
+    if None in examples:
+        like = xp.moveaxis(truth, axis, -1)[..., 0] if isinstance(P, Distribution) else truth
+        like = xp.zeros_like(like, dtype=compute_dtype(truth))
+    else:
+        like = xp.zeros(examples, dtype=compute_dtype(truth), device=device_of(truth))
     w = weight_array(weight, like, "weight=", reads)
     if w is not None:
         checks.require_weight_shape(w, examples, "weight=", "example" if rows else "element")
@@ -124,8 +130,8 @@ def prepare_truth(P: P_, *, axis: int, weight: Any) -> Call:
     if isinstance(P, Labels):
         target = HardTarget(truth)
     elif isinstance(P, Distribution):
-        if shape[axis] == 0:
-            checks.require_classes(0)
+        if not shape[axis]:
+            checks.require_classes(shape[axis])
         target = soft_target(P, truth, axis, truth, backend, inspect, True)
     else:
         t = binary_truth(P, truth, truth, inspect, True)

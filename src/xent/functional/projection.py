@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xent.core.arrays import Array, namespace, sum_classes, to_compute
+from xent.core.arrays import Array, detached, namespace, sum_classes, to_compute
 from xent.core.predictions import Projection
 from xent.functional.call import Call
 
@@ -12,7 +12,7 @@ def projected_scores(Q: Projection, counted: Array | None, weight: Array | None)
     xp = namespace(Q.hidden)
     hidden = mask_hidden(to_compute(Q.hidden), counted, weight)
     dtype = hidden.dtype
-    scores = xp.matmul(hidden, xp.astype(Q.weight, dtype, copy=False).T)
+    scores = xp.matmul(hidden, xp.matrix_transpose(xp.astype(Q.weight, dtype, copy=False)))
     return scores if Q.bias is None else scores + xp.astype(Q.bias, dtype, copy=False)
 
 
@@ -30,12 +30,12 @@ def mask_hidden(hidden: Array, counted: Array | None, weight: Array | None) -> A
 def projection_gradient(call: Call, Q: Projection, g: Array) -> tuple[Array, Array, Array | None]:
     """By hidden, weight and bias: g·W, gᵀ·h and Σ g."""
     xp = namespace(g)
-    hidden = to_compute(Q.hidden.detach() if hasattr(Q.hidden, "detach") else Q.hidden)
+    hidden = to_compute(detached(Q.hidden))
     by_row = call.weight if call.rows else None
     hidden = mask_hidden(hidden, call.counted, by_row)
-    weight = xp.astype(Q.weight.detach() if hasattr(Q.weight, "detach") else Q.weight, g.dtype, copy=False)
-    flat, rows = g.reshape((-1, g.shape[-1])), hidden.reshape((-1, hidden.shape[-1]))
+    weight = xp.astype(detached(Q.weight), g.dtype, copy=False)
+    flat, rows = xp.reshape(g, (-1, g.shape[-1])), xp.reshape(hidden, (-1, hidden.shape[-1]))
     d_hidden = xp.astype(xp.matmul(g, weight), Q.hidden.dtype, copy=False)
-    d_weight = xp.astype(xp.matmul(flat.T, rows), Q.weight.dtype, copy=False)
-    d_bias = None if Q.bias is None else xp.astype(sum_classes(flat.T), Q.bias.dtype, copy=False)
+    d_weight = xp.astype(xp.matmul(xp.matrix_transpose(flat), rows), Q.weight.dtype, copy=False)
+    d_bias = None if Q.bias is None else xp.astype(sum_classes(xp.matrix_transpose(flat)), Q.bias.dtype, copy=False)
     return d_hidden, d_weight, d_bias

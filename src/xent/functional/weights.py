@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from xent.core import checks, values
-from xent.core.arrays import Array, as_array, compute_dtype, device_of, is_python, namespace, sum_classes, to_index
+from xent.core.arrays import (
+    Array,
+    as_array,
+    compute_dtype,
+    device_of,
+    is_python,
+    look_up,
+    namespace,
+    sum_classes,
+    to_index,
+)
 from xent.core.values import Inspector
 from xent.kernels.coefficients import target_probs
 from xent.kernels.protocol import HardTarget, Target
@@ -33,7 +43,7 @@ def weigh_rows(c: Array, target: Target | None) -> Array:
     if isinstance(target, HardTarget):
         index = to_index(target.index)
         safe = xp.where((index >= 0) & (index < c.shape[0]), index, 0)
-        picked = c[safe]
+        picked = look_up(c, safe)
         return picked if target.on == 1.0 else target.on * picked + target.off * xp.sum(c)
     assert target is not None
     return sum_classes(target_probs(target) * c)
@@ -41,4 +51,6 @@ def weigh_rows(c: Array, target: Target | None) -> Array:
 
 def along(vector: Array, axis: int, ndim: int) -> Array:
     """A vector over classes, to broadcast against an array whose class axis is ``axis``."""
-    return vector if ndim <= 1 else vector.reshape([-1 if i == axis else 1 for i in range(ndim)])
+    return (
+        vector if ndim <= 1 else namespace(vector).reshape(vector, tuple(-1 if i == axis else 1 for i in range(ndim)))
+    )

@@ -35,8 +35,8 @@ class Composed:
     name = "composed"
 
     def refuses(self, task: Task) -> str | None:
-        if task.library not in ("numpy", "torch", "jax"):
-            return f"it has been written for numpy, torch and jax, not {task.library}"
+        if task.library not in ("numpy", "torch", "jax", "tensorflow"):
+            return f"it has been written for numpy, torch, jax and tensorflow, not {task.library}"
         if task.link != "logits" and task.want & {"lse", "score_sum"}:
             return "log-sum-exp and Σz belong to scores, and Q holds probabilities"
         return None

@@ -12,11 +12,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from xent.core.arrays import Array, dtype_name, library, namespace
+from xent.core.arrays import Array, dtype_name
 from xent.kernels.cpu import element_loops as loops
 from xent.kernels.cpu.buffers import gradient_like
 from xent.kernels.cpu.half import BFLOAT16, FLOAT16
-from xent.kernels.cpu.memory import CLASSES, EACH, ONE, SAME, as_numpy
+from xent.kernels.cpu.memory import CLASSES, EACH, ONE, SAME, as_numpy, from_numpy
 from xent.kernels.cpu.threads import run
 from xent.kernels.protocol import Link
 
@@ -49,24 +49,16 @@ class Elements:
 
     def statistic(self, values: Any) -> Array:
         """Numbers of the arithmetic as an array of Q's framework and shape."""
-        return self._back(values.reshape(self.shape))
+        return from_numpy(values.reshape(self.shape), self.q)
 
     def gradient(self, values: Any) -> Array:
         """Numbers that are held as Q's are, as an array of Q's framework, shape and type."""
-        values = values.reshape(self.shape)
-        if not self.mode:
-            return self._back(values)
-        if library(self.q) == "torch":
-            return self._back(values.view(np.int16)).view(self.q.dtype)
-        return values.view(self.q.dtype)
+        return from_numpy(values.reshape(self.shape), self.q, same_type=True)
 
     def total(self, value: float) -> Array:
         """A sum as an array without axes."""
         with np.errstate(over="ignore"):  # beyond float32 it is infinite
-            return self._back(np.asarray(value, self.kind.dtype))
-
-    def _back(self, values: Any) -> Array:
-        return namespace(self.q).from_numpy(values) if library(self.q) == "torch" else values
+            return from_numpy(np.asarray(value, self.kind.dtype), self.q)
 
 
 def statistics(q: Array, link: Link) -> tuple[Array, Array]:

@@ -28,7 +28,7 @@ class Pick:
         self.sound = sound
 
     def refuses(self, task: Task) -> str | None:
-        if task.library not in ("numpy", "torch", "jax") or task.device != "cpu":
+        if task.library not in ("numpy", "torch", "jax", "tensorflow") or task.device != "cpu":
             return f"it runs on arrays in memory, not {task.library} on {task.device}"
         if task.traced:
             return "the array is traced, by a compiler or a transform, and has no memory to read"

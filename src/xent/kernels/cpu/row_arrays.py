@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from xent.core.arrays import Array, dtype_name, library, namespace
+from xent.core.arrays import Array, dtype_name, namespace
 from xent.kernels.coefficients import target_probs
 from xent.kernels.cpu.buffers import gradient_like
 from xent.kernels.cpu.layout import Layout, compact_strides, gathered, layout_of
-from xent.kernels.cpu.memory import as_numpy, plain_vector
+from xent.kernels.cpu.memory import as_numpy, from_numpy, plain_vector
 from xent.kernels.protocol import HardTarget, Target
 
 #: What stands for 16-bit numbers in compiled code.
@@ -22,7 +22,7 @@ class Rows:
 
     def __init__(self, q: Array) -> None:
         name = dtype_name(q)
-        self.torch = library(q) == "torch"
+        self.q = q
         self.dtype = q.dtype
         self.xp = namespace(q)
         half = _HALF.get(name)
@@ -60,13 +60,7 @@ class Rows:
 
     def back(self, values: Any, *, like_q: bool = False) -> Array:
         """NumPy's result as an array of Q's framework."""
-        if like_q and self.half and not self.torch:
-            return values.view(self.dtype)
-        if not self.torch:
-            return values
-        if like_q and self.half:
-            return self.xp.from_numpy(values.view(np.int16)).view(self.dtype)
-        return self.xp.from_numpy(values)
+        return from_numpy(values, self.q, same_type=like_q)
 
 
 class RowTarget:

@@ -1,0 +1,37 @@
+"""Array operations as one XLA program, inside of a graph that XLA does not compile as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from functools import cache
+from typing import Any
+
+import tensorflow as tf
+
+from xent.core.arrays import Array, device_name
+
+
+def in_graph(x: Array) -> bool:
+    """Whether no compiled kernel can read x: while a graph is traced, and on an accelerator."""
+    return not tf.executing_eagerly() or device_name(x) != "cpu"
+
+
+def compiled(function: Callable[..., Any], static: Hashable, *tensors: Array | None) -> Any:
+    """``function(static, *tensors)``, whose own derivatives nobody asks for.
+
+    XLA compiles a program for each shape. Where a graph is traced for batches of any length that could be one for each
+    batch, so there the operations go into the graph as they are: slower, but without pauses.
+    """
+    tensors = tuple(None if x is None else tf.stop_gradient(x) for x in tensors)
+    if all(x is None or x.shape.is_fully_defined() for x in tensors):
+        return _program(function, static)(*tensors)
+    return function(static, *tensors)
+
+
+@cache
+def _program(function: Callable[..., Any], static: Hashable) -> Callable[..., Any]:
+    def program(*tensors: Array | None) -> Any:
+        return function(static, *tensors)
+
+    found: Callable[..., Any] = tf.function(program, jit_compile=True, autograph=False)
+    return found

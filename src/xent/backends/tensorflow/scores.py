@@ -1,0 +1,100 @@
+"""Rows of scores in a graph: their losses, and the gradient from two numbers a row.
+
+The formulas of ``xent.kernels.composed`` in the form that XLA makes three passes of: with m = max z, n the number of
+scores that reach it and r = Σ_{z<m} exp(z − m) + (n − 1), a loss is (m − z_y) + log1p(r). The gradient reads the scores
+once more, with m and r kept: a·exp(z − m)/(1 + r) − b·t, and ((a − b·t) − b·t·r)/(1 + r) at a peak.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from xent.core.arrays import Array, pick, to_compute
+from xent.kernels.composed import composed, dense_target
+from xent.kernels.protocol import HardTarget, Link, RowCoefficients, Statistic, Target
+
+#: What is found here; for the rest there is the composed kernel.
+OURS: frozenset[Statistic] = frozenset({"loss", "lse"})
+
+
+def takes(link: Link, want: tuple[Statistic, ...]) -> bool:
+    return link == "logits" and OURS.issuperset(want)
+
+
+def statistics(spec: Any, q: Array, index: Any, probs: Any, log_probs: Any) -> dict[str, Array]:
+    """The statistics that are wanted; and "peak" m and "rest" r for the gradient."""
+    target: Target | None = spec.target(index, probs, log_probs)
+    z = to_compute(q)
+    peak = tf.reduce_max(z, axis=-1, keepdims=True)
+    at_peak = z == peak
+    zero = tf.zeros([], z.dtype)
+    below = tf.reduce_sum(tf.where(at_peak, zero, tf.exp(z - peak)), axis=-1)
+    ties = tf.reduce_sum(tf.cast(at_peak, z.dtype), axis=-1) - 1.0
+    m = peak[..., 0]
+    rest = tf.where(_undefined(m, ties), tf.constant(float("nan"), z.dtype), below + ties)
+    excess = tf.math.log1p(rest)
+    found = {"peak": m, "rest": rest}
+    if "lse" in spec.want:
+        found["lse"] = m + excess
+    if "loss" in spec.want:
+        assert target is not None
+        found["loss"] = _loss(z, at_peak, m, excess, target)
+    return found
+
+
+def _undefined(m: Array, ties: Array) -> Array:
+    """NaN among the scores, none that is finite, or +∞ twice."""
+    return tf.math.is_nan(m) | (tf.math.is_inf(m) & ((m < 0) | (ties > 0)))
+
+
+def _loss(z: Array, at_peak: Array, m: Array, excess: Array, target: Target) -> Array:
+    nan, zero = tf.constant(float("nan"), z.dtype), tf.zeros([], z.dtype)
+    if isinstance(target, HardTarget):
+        index = tf.cast(target.index, tf.int64)
+        inside = (index >= 0) & (index < z.shape[-1])
+        loss = zero * excess
+        if target.on:
+            picked = pick(z, tf.where(inside, index, tf.zeros_like(index)))
+            loss += target.on * (tf.where(picked == m, zero, m - picked) + excess)
+        if target.off:
+            drops = tf.reduce_sum(tf.where(at_peak, zero, m[..., None] - z), axis=-1)
+            loss += target.off * (drops + float(z.shape[-1]) * excess)
+        return tf.where(inside, loss, nan)
+    t = dense_target(target, z)
+    surprisal = tf.where(at_peak, zero, m[..., None] - z) + excess[..., None]
+    return tf.reduce_sum(tf.where((t == 0) & ~tf.math.is_nan(surprisal), zero, t * surprisal), axis=-1)
+
+
+def gradient(
+    spec: Any, q: Array, index: Any, probs: Any, log_probs: Any, a: Any, b: Any, h: Any, peak: Any, rest: Any
+) -> Array:
+    """``Kernel.row_gradient``, from the peak and the rest of each row where they were kept."""
+    target = spec.target(index, probs, log_probs)
+    if peak is None or a is None or h is not None:
+        return composed.row_gradient(q, target, spec.link, RowCoefficients(a, b, h))
+    z = to_compute(q)
+    a, m, r = a[..., None], peak[..., None], rest[..., None]
+    zero = tf.zeros([], z.dtype)
+    share = 1.0 / (1.0 + r)
+    at_peak = z == m
+    # Also where m = +∞, and exp(m − m) were NaN.
+    power = tf.where(at_peak, tf.ones([], z.dtype), tf.exp(z - m))
+    idle = a == 0
+    if b is None or target is None:
+        found = a * share * power
+    else:
+        b = b[..., None]
+        idle = idle & (b == 0)
+        bt = b * dense_target(target, z)
+        found = tf.where(at_peak, ((a - bt) - bt * r) * share, a * share * power - bt)
+    return tf.cast(tf.where(idle, zero, found), q.dtype)
+
+
+def row_statistics(spec: Any, q: Array, index: Any, probs: Any, log_probs: Any) -> dict[str, Array]:
+    """What ``spec`` wants of rows of any kind, in a graph."""
+    if takes(spec.link, spec.want):
+        return statistics(spec, q, index, probs, log_probs)
+    found = composed.row_statistics(q, spec.target(index, probs, log_probs), spec.link, frozenset(spec.want))
+    return {name: getattr(found, name) for name in spec.want}
