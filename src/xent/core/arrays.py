@@ -113,7 +113,7 @@ def device_name(x: Array) -> str:
     if library(x) != "jax":
         return str(getattr(x, "device", "cpu"))
     jax = sys.modules["jax"]
-    if isinstance(x, jax.core.Tracer):
+    if isinstance(x, jax.core.Tracer) or not hasattr(x, "devices"):
         return str(jax.default_backend())
     return " and ".join(sorted({device.platform for device in x.devices()}))
 

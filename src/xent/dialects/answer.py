@@ -46,11 +46,7 @@ class Answer:
         if self.why_not:
             lines += [*_wrapped("No pair P, Q", self.why_not)]
         else:
-            lines += [
-                *_wrapped("Pair", self.pair),
-                *_wrapped("Loss", f"{self.formula}; in nats"),
-                *_wrapped("Mean", self.reduction),
-            ]
+            lines += [*_wrapped("Pair", self.pair), *_wrapped("Loss", f"{self.formula}; in nats"), *_wrapped("Mean", self.reduction)]
         if self.equal:
             lines += ["", "The equal call"]
             for name, found in self.equal.items():

@@ -21,7 +21,7 @@ def _rows(m: Meaning) -> bool:
     return m.measure == "cross_entropy" and m.p != "Indicators"
 
 
-_NAN = dict.fromkeys(("torch", "keras", "tensorflow", "optax"), "NaN")
+_NAN = {name: "NaN" for name in ("torch", "keras", "tensorflow", "optax")}
 
 ASPECTS = (
     Aspect(
@@ -95,13 +95,7 @@ ASPECTS = (
     Aspect(
         "no example that counts",
         lambda m: m.ignore is not None and m.reduction == "mean",
-        {
-            "torch": "NaN",
-            "keras": "0",
-            "tensorflow": "NaN",
-            "optax": "NaN",
-            "xent": 'empty= says it: "nan", "zero", "raise"',
-        },
+        {"torch": "NaN", "keras": "0", "tensorflow": "NaN", "optax": "NaN", "xent": 'empty= says it: "nan", "zero", "raise"'},
     ),
     Aspect(
         "more than two axes",

@@ -31,9 +31,7 @@ class Option:
     def taken(self, value: Any, argument: str) -> Any:
         """The value, checked. An array is only there or not there: ``True`` stands for one."""
         if self.kind == "deprecated":
-            raise OptionError(
-                argument, 'reduction= ("none", "sum", "mean")', "a deprecated keyword", "Write reduction=."
-            )
+            raise OptionError(argument, 'reduction= ("none", "sum", "mean")', "a deprecated keyword", "Write reduction=.")
         if self.kind == "array":
             return value is not None and value is not False
         if self.kind == "choice":

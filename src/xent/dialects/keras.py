@@ -190,9 +190,7 @@ def _poisson(o: Mapping[str, Any]) -> Meaning:
     return Meaning("poisson", "Counts", "Rates", **_over(o), unit="row", eps=_EPSILON)
 
 
-_REDUCTION = choice(
-    "sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None, default="sum_over_batch_size"
-)
+_REDUCTION = choice("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None, default="sum_over_batch_size")
 _OF_OBJECT = {
     "reduction": _REDUCTION, "name": Option("any"), "dtype": Option("any"),
     "sample_weight": array("sample_weight", of="call"),

@@ -23,20 +23,18 @@ class Ours(Dialect):
 
     def refuses(self, m: Meaning) -> NoEqual | None:
         if m.measure == "poisson":
-            return NoEqual(
-                self.name, "counts and rates are no distributions over outcomes", "Keep the framework's own."
-            )
+            return NoEqual(self.name, "counts and rates are no distributions over outcomes", "Keep the framework's own.")
         return None
 
     def native(self, m: Meaning, draft: Draft) -> str | None:
         if m.measure == "d2":
             return self._d2(m, draft)
         term = m.class_weight == "term" and (m.p != "Labels" or bool(m.smoothing))
-        if term or (m.unit == "row" and not (m.reduction == "mean" and m.over == "examples")):
+        if term or m.unit == "row" and not (m.reduction == "mean" and m.over == "examples"):
             return None
         if m.unit == "row" and (m.class_weight or m.sample_weight):
             return None
-        if (m.gamma is not None and m.alpha is not None) or m.poly is not None or m.over == "elements":
+        if m.gamma is not None and m.alpha is not None or m.poly is not None or m.over == "elements":
             return None
         options = self._options(m, draft)
         if options is None:

@@ -40,9 +40,7 @@ class ScikitLearn(Dialect):
     def native(self, m: Meaning, draft: Draft) -> str | None:
         if m.measure == "d2":
             weights = {"sample_weight": "sample_weight"} if m.sample_weight else {}
-            return draft.calling(
-                S + "d2_log_loss_score", "labels, probs", {"labels": "np.arange(probs.shape[-1])", **weights}
-            )
+            return draft.calling(S + "d2_log_loss_score", "labels, probs", {"labels": "np.arange(probs.shape[-1])", **weights})
         return self._elements(m, draft) if m.p == "Indicators" else self._rows(m, draft)
 
     def _rows(self, m: Meaning, draft: Draft) -> str:
@@ -78,9 +76,7 @@ class ScikitLearn(Dialect):
         self, m: Meaning, draft: Draft, data: str, options: dict[str, str], weights: list[str], count: str
     ) -> str:
         """A weighted mean, made into what is meant where that divides by something else."""
-        helper = (
-            S + {"cross_entropy": "log_loss", "squared_error": "brier_score_loss", "hinge": "hinge_loss"}[m.measure]
-        )
+        helper = S + {"cross_entropy": "log_loss", "squared_error": "brier_score_loss", "hinge": "hinge_loss"}[m.measure]
         if weights:
             options["sample_weight"] = " * ".join(weights)
         summed = m.reduction == "sum" or (bool(weights) and m.over == "examples")

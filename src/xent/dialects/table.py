@@ -32,9 +32,7 @@ _BY_NAME = {name: helper for helper in HELPERS for name in (helper.name, *helper
 def helper(name: str) -> Helper:
     """The helper of this name, with or without its module. Raises OptionError, with the nearest name there is."""
     if not isinstance(name, str):
-        raise OptionError(
-            "name", "the name of a helper, as text", repr(name), 'For example "torch.nn.CrossEntropyLoss".'
-        )
+        raise OptionError("name", "the name of a helper, as text", repr(name), 'For example "torch.nn.CrossEntropyLoss".')
     if name in _BY_NAME:
         return _BY_NAME[name]
     short = [found for found in HELPERS if found.name.rpartition(".")[2] == name]

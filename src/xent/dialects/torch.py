@@ -123,9 +123,7 @@ def _of_elements(m: Meaning, draft: Draft) -> str | None:
     helper, x = _binary(m, draft, HELD[m.q])
     if m.smoothing:
         draft.let("target", f"{number(1 - m.smoothing)} * target + {number(m.smoothing / 2)}")
-    return _module(
-        draft, "BCEWithLogitsLoss" if helper.endswith("logits") else "BCELoss", f"{x}, target", options, reduction
-    )
+    return _module(draft, "BCEWithLogitsLoss" if helper.endswith("logits") else "BCELoss", f"{x}, target", options, reduction)
 
 
 def _divergence(m: Meaning, draft: Draft) -> str | None:
@@ -147,7 +145,7 @@ def _multiclass_hinge(draft: Draft) -> str:
 def _cross_entropy(o: Mapping[str, Any]) -> Meaning:
     hard, weighed = o.get("target", "integer") == "integer", o["weight"]
     if not hard and o["ignore_index"] is not None:
-        raise OptionError("ignore_index=", 'class indices, target="integer"', 'target="float"', "Leave it out.")
+        raise OptionError("ignore_index=", "class indices, target=\"integer\"", "target=\"float\"", "Leave it out.")
     return Meaning(
         "cross_entropy",
         "Labels" if hard else "Distribution",
@@ -227,9 +225,7 @@ _MARGIN = {"p": Option("integer", 1), "margin": a_number(1.0), "weight": array("
 _LINEAR = {k: _CE[k] for k in ("weight", "reduction", "ignore_index", "label_smoothing")}
 
 
-def _pair(
-    module: str, function: str, read: Any, options: Mapping[str, Option], arguments: Any
-) -> tuple[Helper, Helper]:
+def _pair(module: str, function: str, read: Any, options: Mapping[str, Option], arguments: Any) -> tuple[Helper, Helper]:
     """A module and its function: the same keywords, and the same meaning."""
     names = (f"xent.torch.{module}", f"nn.{module}")
     functions = (f"F.{function}", f"nn.functional.{function}", f"xent.torch.{function}")
