@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +19,6 @@ from xent.backends.jax import foreign
 
 
 def python(code: str, **environment: str) -> str:
-    import os
-
     done = subprocess.run(
         [sys.executable, "-W", "error::RuntimeWarning", "-c", code],
         capture_output=True, text=True, check=False, timeout=240, env={**os.environ, **environment},
@@ -89,7 +88,7 @@ SETUP = """
 import numpy as np, jax, jax.numpy as jnp, xent
 from jax.sharding import PartitionSpec as P, NamedSharding
 rng = np.random.default_rng(0)
-z, y = rng.standard_normal((64, 1000)).astype("float32"), rng.integers(0, 1000, 64)
+z, y = rng.standard_normal((256, 1000)).astype("float32"), rng.integers(0, 1000, 256)
 f = lambda z, y: xent.cross_entropy(xent.Labels(y, ignore=7), xent.Logits(z))
 value, slope = xent.value_and_grad(xent.Labels(y, ignore=7), xent.Logits(z))
 def same(found, scale=1):
@@ -133,11 +132,11 @@ found = jax.jit(jax.shard_map(inner, mesh=mesh, in_specs=(P("i"), P("i")), out_s
 np.testing.assert_allclose(found, slope, rtol=1e-5, atol=1e-8)
 
 # Scores that do not vary, with labels that do: their gradient is the sum over the devices.
-w = jnp.zeros((16, 1000))
+w = jnp.zeros((64, 1000))
 def shared(w, y):
     return jax.lax.psum(xent.cross_entropy(xent.Labels(y), xent.Logits(w), reduction="sum"), "i")
 found = jax.jit(jax.grad(jax.shard_map(shared, mesh=mesh, in_specs=(P(), P("i")), out_specs=P())))(w, y)
-expected = sum(xent.value_and_grad(xent.Labels(part), xent.Logits(w), reduction="sum")[1] for part in y.reshape(4, 16))
+expected = sum(xent.value_and_grad(xent.Labels(part), xent.Logits(w), reduction="sum")[1] for part in y.reshape(4, 64))
 np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 explicit = jax.make_mesh((4,), ("i",), axis_types=(jax.sharding.AxisType.Explicit,))
@@ -146,7 +145,7 @@ with jax.set_mesh(explicit):
     same(jax.jit(jax.value_and_grad(f))(ze, ye))
 
 pmapped = jax.pmap(lambda z, y: xent.cross_entropy(xent.Labels(y, ignore=7), xent.Logits(z), reduction="sum"))
-np.testing.assert_allclose(pmapped(z.reshape(4, 16, 1000), y.reshape(4, 16)).sum() / (y != 7).sum(), value, rtol=1e-5)
+np.testing.assert_allclose(pmapped(z.reshape(4, 64, 1000), y.reshape(4, 64)).sum() / (y != 7).sum(), value, rtol=1e-5)
 print("done")
 """
     )
@@ -172,14 +171,14 @@ print(sum("cache_hits" in event for event in hits) > 0)
 
 
 def test_a_process_may_end_while_a_program_runs() -> None:
-    python(SETUP + "z = jnp.tile(z, (64, 1))\nfor _ in range(8):\n    jax.jit(jax.grad(f))(z, jnp.tile(y, 64))\n")
+    python(SETUP + "z = jnp.tile(z, (16, 1))\nfor _ in range(8):\n    jax.jit(jax.grad(f))(z, jnp.tile(y, 16))\n")
 
 
 def test_float64_and_int64_are_those_of_jax_enable_x64() -> None:
     code = (
         SETUP
         + """
-z = jnp.asarray(np.random.default_rng(0).standard_normal((64, 1000)))
+z = jnp.asarray(np.random.default_rng(0).standard_normal((256, 1000)))
 assert z.dtype == "float64" and y.dtype == "int64"
 value, slope = xent.value_and_grad(xent.Labels(np.asarray(y), ignore=7), xent.Logits(np.asarray(z)))
 for found in (jax.value_and_grad(f)(z, y), jax.jit(jax.value_and_grad(f))(z, y), xent.value_and_grad(xent.Labels(y, ignore=7), xent.Logits(z))):
