@@ -4,6 +4,8 @@ P, the truth, is ``Labels``, ``Distribution`` or ``Indicators``; Q, the predicti
 ``Probabilities`` or ``Projection``. ``cross_entropy(P, Q)`` works for every pair, on NumPy and PyTorch, in nats.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from xent import errors, memory
 from xent.core.penalties import Penalty, ZLoss
 from xent.core.predictions import Logits, LogProbabilities, Probabilities, Projection
@@ -26,6 +28,9 @@ from xent.functional import (
     value_and_grad,
 )
 
+if TYPE_CHECKING:
+    from xent.dialects import convert, which
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -43,6 +48,7 @@ __all__ = [
     "ZLoss",
     "bits",
     "classification_error",
+    "convert",
     "cross_entropy",
     "entropy",
     "errors",
@@ -56,4 +62,20 @@ __all__ = [
     "self_information",
     "squared_error",
     "value_and_grad",
+    "which",
 ]
+
+_LATER = frozenset({"convert", "which"})
+"""Names that a training run does not need: their room is imported when one of them is first used."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        from xent import dialects
+
+        return getattr(dialects, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

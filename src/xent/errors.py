@@ -18,6 +18,7 @@ Each class is also the builtin that fits, so ``except ValueError`` goes on worki
     │   ├── WeightError                    a negative, infinite or NaN weight
     │   └── SoftTargetError                a shaping that has several readings, given a soft target
     ├── EmptyError            ValueError   a mean over nothing, where ``empty="raise"``
+    ├── NoEqualError          LookupError  a loss that another framework cannot be made to give
     ├── KernelError           RuntimeError no kernel takes this input
     ├── MissingExtraError     ImportError  a command or format whose optional dependency is not installed
     └── InputError            ValueError   a file to evaluate cannot be used
@@ -106,6 +107,10 @@ class SoftTargetError(DataError):
 
 class EmptyError(XentError, ValueError):
     """A mean over nothing, where ``empty="raise"`` was asked for."""
+
+
+class NoEqualError(XentError, LookupError):
+    """There is no equal call in another framework."""
 
 
 class KernelError(XentError, RuntimeError):

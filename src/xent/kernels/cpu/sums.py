@@ -30,7 +30,7 @@ def _exponentials(x, top, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _halved(x):  # type: ignore[no-untyped-def]
+def halved(x):  # type: ignore[no-untyped-def]
     """Σ x, which is overwritten: the second half is added to the first until few are left. Such loops are vectors."""
     size = x.size
     while size > 8:
@@ -78,7 +78,7 @@ def all_distributions(address, stride, like, size, rows, log, top, tolerance, ki
             else:
                 _probabilities(x, highest, p)
             if together == 1:
-                total += _halved(p)
+                total += halved(p)
         if not (abs(total - 1.0) <= tolerance if together == 1 else _rows_sum_to_one(p, size, tolerance)):
             return False
     return True

@@ -1,0 +1,201 @@
+"""The two public functions: which pair a helper is, and the equal call elsewhere."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from xent.dialects import ours
+from xent.dialects.aspects import differences
+from xent.dialects.call import Call, NoEqual
+from xent.dialects.compose import write
+from xent.dialects.dialect import Dialect
+from xent.dialects.drop_ins import drop_in
+from xent.dialects.helper import Helper
+from xent.dialects.meaning import Meaning, formula, reducing
+from xent.dialects.mistakes import mistakes
+from xent.dialects.table import DIALECTS, dialect, helper
+from xent.errors import NoEqualError
+
+_WIDTH = 100
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a helper's call is. ``str()`` reads as a page; ``to_dict()`` is for machines."""
+
+    #: The helper's full name, and the call with the options that were given.
+    name: str
+    call: str
+    framework: str
+    #: P and Q in xent's types; the loss of one example, and what is done with all of them.
+    pair: str
+    formula: str
+    reduction: str
+    #: The equal call in each framework, or why there is none.
+    equal: Mapping[str, Call | NoEqual]
+    #: What goes wrong with it, and what that gives.
+    mistakes: tuple[str, ...]
+    #: Why the helper is no P/Q pair; empty where it is one.
+    why_not: str = ""
+
+    def __str__(self) -> str:
+        lines = [self.call, ""]
+        if self.why_not:
+            lines += [*_wrapped("No pair P, Q", self.why_not)]
+        else:
+            lines += [*_wrapped("Pair", self.pair), *_wrapped("Loss", f"{self.formula}; in nats"), *_wrapped("Mean", self.reduction)]
+        if self.equal:
+            lines += ["", "The equal call"]
+            for name, found in self.equal.items():
+                lines += _equal(name, found)
+        if self.mistakes:
+            lines += ["", "What goes wrong"]
+            for text in self.mistakes:
+                lines += textwrap.wrap(text, _WIDTH, initial_indent="  - ", subsequent_indent="    ")
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        return {
+            "name": self.name,
+            "call": self.call,
+            "framework": self.framework,
+            "pair": self.pair,
+            "formula": self.formula,
+            "reduction": self.reduction,
+            "equal": {name: found.to_dict() for name, found in self.equal.items()},
+            "mistakes": list(self.mistakes),
+            "why_not": self.why_not,
+        }
+
+
+def _wrapped(head: str, text: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent=f"{head + ':':<9}", subsequent_indent=" " * 9)
+
+
+def _equal(name: str, found: Call | NoEqual) -> list[str]:
+    title = DIALECTS[name].title if name in DIALECTS else name
+    if isinstance(found, NoEqual):
+        return textwrap.wrap(f"{title}: {found}", _WIDTH, initial_indent="  ", subsequent_indent="      ")
+    lines = [f"  {title}", *(f"      {line}" for line in found.lines)]
+    for text in found.differences:
+        lines += textwrap.wrap(text, _WIDTH, initial_indent="      · ", subsequent_indent="        ")
+    return lines
+
+
+def which(name: str, /, **options: Any) -> Answer:
+    """Which P and Q a framework's loss is, the equal call in every other framework, and what goes wrong with it.
+
+    H(P, Q) = −Σ P log Q, in nats: every helper is this sum with P and Q written down in some way. Calls are written for
+    rows (N, classes); names in them stand for the data: ``scores``, ``log_probs``, ``probs``; ``labels``, ``target``;
+    ``class_weight`` (classes,), ``sample_weight`` (N,).
+
+    Parameters
+    ----------
+    name : str
+        A helper: "torch.nn.CrossEntropyLoss", "keras.losses.BinaryCrossentropy", "optax.softmax_cross_entropy",
+        "tf.nn.…", "sklearn.metrics.log_loss", "xent.cross_entropy"; aliases such as "F.cross_entropy" are known.
+    **options
+        The helper's own keywords. For arrays ``True`` says that there is one. Where the data decide, so do these words:
+        ``target="float"`` (PyTorch's class probabilities), ``outcomes="two"`` (scikit-learn), ``sample_weight=True``
+        (Keras's call), ``P=`` and ``Q=`` (xent).
+
+    Returns
+    -------
+    Answer
+        Frozen; ``print`` it.
+
+    Raises
+    ------
+    OptionError
+        A name that is not known (the nearest is named), a keyword that the helper does not have, a value that it does
+        not take.
+
+    See Also
+    --------
+    convert : the equal call in one framework.
+
+    Examples
+    --------
+    >>> import xent
+    >>> answer = xent.which("torch.nn.CrossEntropyLoss", target="float", label_smoothing=0.1)
+    >>> answer.pair
+    'P = Distribution(target, smoothing=0.1), Q = Logits(scores)'
+    >>> print(answer.equal["keras"].code)
+    keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)(target, scores)
+    """
+    source = helper(name)
+    meaning = source.read(source.checked(options))
+    call = source.written(options)
+    if isinstance(meaning, NoEqual):
+        why = str(meaning).removeprefix("no equal: ")
+        return Answer(source.name, call, source.framework, "", "", "", {}, source.mistakes, why)
+    equal: dict[str, Call | NoEqual] = {}
+    for target in DIALECTS.values():
+        if target.name != source.framework or source.framework == "xent":
+            equal[target.name] = _written(meaning, source, target)
+        else:
+            ours_by_name = drop_in(_written(meaning, source, target))
+            if ours_by_name is not None:
+                equal[f"xent.{target.name}"] = ours_by_name
+    return Answer(
+        source.name, call, source.framework, meaning.pair, formula(meaning), reducing(meaning), equal,
+        (*source.mistakes, *mistakes(meaning, source.framework)),
+    )  # fmt: skip
+
+
+def convert(name: str, /, *, to: str, **options: Any) -> Call:
+    """The equal call in another framework: the same value and the same gradient, in nats.
+
+    The text is Python: ``str(call)`` with the differences that remain as comments, ``call.code`` without; ``call.helper``,
+    ``call.options``, ``call.lines`` and ``call.imports`` are the same as data.
+
+    Parameters
+    ----------
+    name, **options
+        As of ``which``.
+    to : str
+        "torch", "keras", "tensorflow", "optax", "sklearn", "xent", or a drop-in: "xent.torch".
+
+    Raises
+    ------
+    NoEqualError
+        There is no equal call: why, and what to write instead.
+    OptionError
+        As of ``which``; a framework that is not known.
+
+    Examples
+    --------
+    >>> import xent
+    >>> print(xent.convert("keras.losses.BinaryCrossentropy", to="torch", from_logits=True).code)
+    torch.nn.BCEWithLogitsLoss()(scores, target)
+    >>> print(xent.convert("torch.nn.NLLLoss", to="optax").code)
+    jnp.mean(optax.softmax_cross_entropy_with_integer_labels(log_probs, labels))
+    """
+    source = helper(name)
+    meaning = source.read(source.checked(options))
+    if isinstance(meaning, NoEqual):
+        raise NoEqualError(f"{source.name}", "a call with an equal elsewhere", meaning.why, meaning.instead)
+    inside = to.startswith("xent.") if isinstance(to, str) else False
+    target = dialect(to.removeprefix("xent.") if inside else to)
+    found: Call | NoEqual | None = _written(meaning, source, target)
+    if isinstance(found, NoEqual):
+        raise NoEqualError(f"{source.name}", f"a call with an equal in {target.title}", found.why, found.instead)
+    if inside:
+        found = drop_in(found)
+        if found is None:
+            raise NoEqualError(f"to={to!r}", "a drop-in with this loss", target.title, f'Write to="{target.name}".')
+    return found
+
+
+def _written(m: Meaning, source: Helper, to: Dialect) -> Call | NoEqual:
+    if to.name == "xent":
+        # The core runs on the arrays that the caller has.
+        to = ours.on(DIALECTS[source.framework].ops)
+    found = write(m, to)
+    if isinstance(found, NoEqual):
+        return found
+    return replace(found, differences=differences(m, source.framework, to.name))

@@ -1,0 +1,126 @@
+"""Every row of the table, run: the helper's own call and each equal call give the same value and the same gradient.
+
+The calls are the texts that ``which`` shows, executed on the same data in float64 with the real frameworks.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from dialect_worlds import run
+
+import xent
+from xent.dialects.call import Call, NoEqual
+from xent.dialects.helper import Helper
+from xent.dialects.meaning import Meaning
+from xent.dialects.table import HELPERS
+
+pytest.importorskip("torch")
+pytest.importorskip("tensorflow")
+pytest.importorskip("keras")
+pytest.importorskip("optax")
+
+EPS = np.finfo(np.float64).eps
+#: Values beside its default that every option is tried with.
+TRIED: dict[str, tuple[Any, ...]] = {
+    "ignore_index": (-100, 1), "ignore_class": (-100, 1), "ignore": (-100, 1),
+    "label_smoothing": (0.1,), "smoothing": (0.1,), "gamma": (1.5,), "alpha": (0.3,), "epsilon": (-1.0,), "eps": (1e-3,),
+    "in_features": (4,), "num_classes": (4,), "axis": (), "pos_label": (1,), "num_sampled": (2,), "num_true": (1,),
+    "p": (2,), "margin": (0.5,), "seed": (0,),
+}  # fmt: skip
+#: Helpers whose object holds the weights, or that draw: they are tested by themselves or have no equal at all.
+ELSEWHERE = {"torch.nn.LinearCrossEntropyLoss"}
+
+
+#: How many options at a time are not as they come; 9 is every combination, in half an hour.
+DEPTH = int(os.environ.get("XENT_DIALECTS_DEPTH", "2"))
+
+
+def choices(helper: Helper) -> Iterator[dict[str, Any]]:
+    """The combinations of a helper's options, with one or two values each: every one alone, every pair, and all at once."""
+    rows = []
+    for name, option in helper.options.items():
+        if option.kind in ("deprecated", "any"):
+            continue
+        if name in TRIED:
+            values = TRIED[name]
+        elif option.kind == "array":
+            values = (True,)
+        elif option.kind == "flag":
+            values = (not option.default,)
+        else:
+            values = tuple(value for value in option.choices if value != option.default)
+        rows.append([{name: value} for value in values] + ([] if option.required else [{}]))
+    free = sum(not option.required for option in helper.options.values())
+    for combination in itertools.product(*rows):
+        options = {name: value for part in combination for name, value in part.items()}
+        said = sum(not helper.options[name].required for name in options)
+        if said <= DEPTH or said == free:
+            yield options
+
+
+def readable(helper: Helper) -> Iterator[tuple[dict[str, Any], Meaning]]:
+    for options in choices(helper):
+        try:
+            meaning = helper.read(helper.checked(options))
+        except xent.errors.OptionError as refused:
+            assert "ignore_index" in str(refused)
+            continue
+        if isinstance(meaning, Meaning) and sensible(meaning):
+            yield options, meaning
+
+
+def sensible(m: Meaning) -> bool:
+    """xent's own function takes the options of every P; a pair that it refuses has no value to compare."""
+    if m.ignore is not None and m.p != "Labels":
+        return False
+    if m.positive_weight and m.p != "Indicators":
+        return False
+    return not (m.gamma is not None and m.smoothing)
+
+
+def target_of(m: Meaning, to: str) -> str:
+    hard = m.gamma is not None or m.poly is not None
+    if m.p == "Indicators":
+        return "yes/no" if hard or m.signs or m.measure == "hinge" or to == "sklearn" else "shares"
+    return "one-hot" if hard else "masked" if m.where else "soft"
+
+
+def check(helper: Helper, options: dict[str, Any], m: Meaning, to: str, found: Call) -> None:
+    data = {"target": target_of(m, to), "binary": m.p == "Indicators", "ignored": m.ignore == -100}
+    if helper.framework == "sklearn" or to == "sklearn":
+        data["target"] = target_of(m, "sklearn")
+    source = "numpy" if helper.framework == "xent" else helper.framework
+    value, gradient = run(source, [helper.written(options)], **data)
+    other, slope = run(source if to == "xent" else to.removeprefix("xent."), found.lines, found.imports, **data)
+    where = f"{helper.name}({options}) → {to}:\n{found.code}"
+    scale = 1e-6 if "float32" in str(value.dtype) else 64 * EPS
+    np.testing.assert_allclose(other, value, rtol=scale, atol=scale, err_msg=where)
+    if gradient is not None and slope is not None:
+        np.testing.assert_allclose(slope, gradient, rtol=256 * EPS, atol=64 * EPS, err_msg=where)
+
+
+@pytest.mark.parametrize("name", [helper.name for helper in HELPERS if helper.name not in ELSEWHERE])
+def test_every_equal_call_is_equal(name: str) -> None:
+    (helper,) = (found for found in HELPERS if found.name == name)
+    compared = 0
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "reduction: 'mean' divides", UserWarning)
+        warnings.filterwarnings("ignore", ".*convex_kl_divergence", DeprecationWarning)
+        for options, meaning in readable(helper):
+            for to, found in xent.which(name, **options).equal.items():
+                if isinstance(found, Call):
+                    check(helper, options, meaning, to, found)
+                    compared += 1
+    no_pair = isinstance(helper.read(helper.checked(required(helper))), NoEqual)
+    assert no_pair == (compared == 0)
+
+
+def required(helper: Helper) -> dict[str, Any]:
+    return {name: True for name, option in helper.options.items() if option.required}
