@@ -86,7 +86,7 @@ def _equal(name: str, found: Call | NoEqual) -> list[str]:
     return lines
 
 
-def which(name: str, **options: Any) -> Answer:
+def which(name: str, /, **options: Any) -> Answer:
     """Which P and Q a framework's loss is, the equal call in every other framework, and what goes wrong with it.
 
     H(P, Q) = −Σ P log Q, in nats: every helper is this sum with P and Q written down in some way. Calls are written for
@@ -147,7 +147,7 @@ def which(name: str, **options: Any) -> Answer:
     )  # fmt: skip
 
 
-def convert(name: str, *, to: str, **options: Any) -> Call:
+def convert(name: str, /, *, to: str, **options: Any) -> Call:
     """The equal call in another framework: the same value and the same gradient, in nats.
 
     The text is Python: ``str(call)`` with the differences that remain as comments, ``call.code`` without; ``call.helper``,
