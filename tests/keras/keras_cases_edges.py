@@ -207,9 +207,14 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         ours.binary_crossentropy(np.zeros(4, "float32"), np.zeros((4, 1), "float32"))
     with pytest.raises(ShapeError, match="sparse_categorical_crossentropy"):
         ours.categorical_crossentropy(np.zeros(2, "float32"), SCORES)
-    with pytest.raises(ShapeError, match="write categorical_crossentropy|Write categorical_crossentropy"):
+    with pytest.raises(ShapeError, match="Write categorical_crossentropy"):
         ours.sparse_categorical_crossentropy(np.eye(3)[:2], SCORES)
     with pytest.raises(ShapeError, match="-2 to 1"):
         ours.categorical_crossentropy(np.eye(3)[:2], SCORES, axis=5)
+    if BACKEND == "tensorflow":
+        with pytest.raises(ShapeError, match="known length"):
+            value_and_gradient(
+                lambda z: ours.categorical_crossentropy(z, z, from_logits=True, axis=0), SCORES, compiled=True
+            )
     with pytest.warns(SyntaxWarning, match="binary_crossentropy"):
         ours.sparse_categorical_crossentropy(np.array([0, 0]), SCORES[:, :1], from_logits=True)

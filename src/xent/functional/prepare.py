@@ -44,6 +44,8 @@ def prepare(
     rows = not isinstance(P, Indicators)
     _require_shapes(P, truth, shape, axis)
     backend, xp = find(source), namespace(source)
+    if None in (*shape, *truth.shape) and not isinstance(Q, Projection):
+        truth = xp.of_shape(truth, source, axis if isinstance(P, Labels) else None)
     reads = backend.reads(source, truth, weight, class_weight, positive_weight)
     examples = shape[:axis] + shape[axis + 1 :] if rows else shape
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+
 from xent.core.arrays import Array
 from xent.keras.manners import dtype_of, function, prediction, same_rank, truth, widened
 

@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 import keras
+
 from xent.core import algebra
 from xent.core.arrays import Array
 from xent.keras.kernel import Rows, elements
@@ -13,6 +14,7 @@ from xent.keras.labels import class_indices
 from xent.keras.manners import (
     axis_of,
     classes_last,
+    classes_of,
     dtype_of,
     function,
     prediction,
@@ -145,7 +147,7 @@ def categorical_crossentropy(
 def categorical_rows(y_true: Any, y_pred: Array, label_smoothing: float, axis: int) -> Rows:
     """Rows of scores against class probabilities."""
     at, t = _categorical(y_true, y_pred, axis, "categorical_crossentropy")
-    classes = _classes(y_pred, at)
+    classes = classes_of(y_pred, at, "categorical_crossentropy")
     on, off = (1.0 - label_smoothing, label_smoothing / classes) if label_smoothing else (1.0, 0.0)
     return Rows(classes_last(y_pred, at), SoftTarget(classes_last(t, at), on, off))
 
@@ -154,13 +156,7 @@ def spread(t: Array, label_smoothing: float, axis: int) -> Array:
     """Class probabilities with an equal share of every class."""
     if not label_smoothing:
         return t
-    return t * (1.0 - label_smoothing) + label_smoothing / _classes(t, axis)
-
-
-def _classes(x: Array, axis: int) -> Any:
-    """The number of classes; a tensor where it is not known while a graph is made."""
-    known = x.shape[axis]
-    return keras.ops.cast(keras.ops.shape(x)[axis], "float32") if known is None else int(known)
+    return t * (1.0 - label_smoothing) + label_smoothing / classes_of(t, axis, "label_smoothing")
 
 
 def _categorical(y_true: Any, y_pred: Array, axis: int, argument: str) -> tuple[int, Array]:
@@ -190,8 +186,8 @@ def sparse_categorical_crossentropy(
 ) -> Array:
     """Cross-entropy against class indices; ``keras.losses.sparse_categorical_crossentropy``.
 
-    ℓ = −log p_y of each row, with p = softmax(y_pred) or y_pred over its sum; in ``xent``'s words Labels, against Logits
-    or Probabilities.
+    ℓ = −log p_y of each row, with p = softmax(y_pred) or y_pred over its sum; in ``xent``'s words Labels, against
+    Logits or Probabilities.
 
     Parameters
     ----------
@@ -230,11 +226,7 @@ def sparse_categorical_crossentropy(
     """
     y_pred = prediction(y_pred)
     rows = sparse_rows(y_true, y_pred, ignore_class, axis)
-    if from_logits:
-        found = rows.losses()
-    else:
-        found = _of_probabilities(rows)
-    found = keras.ops.cast(found, dtype_of(y_pred))
+    found = keras.ops.cast(rows.losses() if from_logits else _of_probabilities(rows), dtype_of(y_pred))
     if rows.counted is not None:
         set_mask(found, rows.counted)
     return found

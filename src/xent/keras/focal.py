@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+
 from xent.core import algebra
 from xent.core.arrays import Array
 from xent.keras.crossentropy import smoothed, spread, surprisals, warn_of_one_class

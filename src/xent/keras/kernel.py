@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import keras
+
 from xent.backends import Backend, find
 from xent.core.arrays import Array, device_name, dtype_name, library
 from xent.kernels.protocol import Family, HardTarget, Link, Target, Task

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import keras
+
 from xent.core.arrays import Array, device_of, first_position, namespace, to_index
 from xent.errors import LabelError, ShapeError
 from xent.keras.kernel import reads
-from xent.keras.manners import is_floating, shape_of
+from xent.keras.manners import classes_of, is_floating, shape_of
 
 _NAME = "sparse_categorical_crossentropy"
 
@@ -18,8 +19,7 @@ def class_indices(y_true: Array, y_pred: Array, axis: int, ignore_class: int | N
     """
     xp = namespace(y_true)
     y = _without_class_axis(y_true, y_pred, axis)
-    classes = y_pred.shape[axis]
-    classes = keras.ops.shape(y_pred)[axis] if classes is None else int(classes)
+    classes = classes_of(y_pred, axis, _NAME)
     counted = None if ignore_class is None else y != ignore_class
     index = to_index(y)
     good = (index >= 0) & (index < classes)
@@ -34,7 +34,7 @@ def class_indices(y_true: Array, y_pred: Array, axis: int, ignore_class: int | N
                 f"{_NAME}(y_true)",
                 f"whole numbers 0 to {classes - 1}, for the {classes} classes of y_pred",
                 f"{label:g} at position {at}",
-                _advice(label, int(classes)),
+                _advice(label, classes),
             )
     nowhere = xp.asarray(-1, dtype=index.dtype, device=device_of(index))
     index = xp.where(good, index, nowhere)

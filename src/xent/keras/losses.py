@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import keras
 from keras import losses as _keras
+
 from xent.backends import find
 from xent.core.arrays import Array
 from xent.keras import manners
@@ -103,12 +104,15 @@ class _Loss:
         if 0 in shape or not shape or (weight is not None and tuple(weight.shape) != shape):
             return None
         part = manners.parts(keras.ops.empty(shape, dtype=manners.computed(rows.q)), weight, self.reduction)
-        return rows.total(part, lambda losses: manners.reduced(losses, weight, self.reduction, self.dtype))
+        found = rows.total(part, lambda losses: manners.reduced(losses, weight, self.reduction, self.dtype))
+        return None if found is None else keras.ops.cast(found, self.dtype)
 
 
 @_register
 class BinaryCrossentropy(_Loss, _keras.BinaryCrossentropy):
-    """``keras.losses.BinaryCrossentropy`` by ``xent.keras.binary_crossentropy``, in nats; raises what that raises.
+    """``keras.losses.BinaryCrossentropy`` by ``xent.keras.binary_crossentropy``, in nats.
+
+    Raises what the function raises.
 
     Examples
     --------
@@ -122,7 +126,9 @@ class BinaryCrossentropy(_Loss, _keras.BinaryCrossentropy):
 
 @_register
 class CategoricalCrossentropy(_Loss, _keras.CategoricalCrossentropy):
-    """``keras.losses.CategoricalCrossentropy`` by ``xent.keras.categorical_crossentropy``, in nats; raises what that raises.
+    """``keras.losses.CategoricalCrossentropy`` by ``xent.keras.categorical_crossentropy``, in nats.
+
+    Raises what the function raises.
 
     Examples
     --------
@@ -141,7 +147,9 @@ class CategoricalCrossentropy(_Loss, _keras.CategoricalCrossentropy):
 
 @_register
 class SparseCategoricalCrossentropy(_Loss, _keras.SparseCategoricalCrossentropy):
-    """``keras.losses.SparseCategoricalCrossentropy`` by ``xent.keras.sparse_categorical_crossentropy``, in nats; raises what that raises.
+    """``keras.losses.SparseCategoricalCrossentropy`` by ``xent.keras.sparse_categorical_crossentropy``, in nats.
+
+    Raises what the function raises.
 
     Examples
     --------
@@ -165,7 +173,9 @@ class SparseCategoricalCrossentropy(_Loss, _keras.SparseCategoricalCrossentropy)
 
 @_register
 class BinaryFocalCrossentropy(_Loss, _keras.BinaryFocalCrossentropy):
-    """``keras.losses.BinaryFocalCrossentropy`` by ``xent.keras.binary_focal_crossentropy``, in nats; raises what that raises.
+    """``keras.losses.BinaryFocalCrossentropy`` by ``xent.keras.binary_focal_crossentropy``, in nats.
+
+    Raises what the function raises.
 
     Examples
     --------
@@ -179,7 +189,9 @@ class BinaryFocalCrossentropy(_Loss, _keras.BinaryFocalCrossentropy):
 
 @_register
 class CategoricalFocalCrossentropy(_Loss, _keras.CategoricalFocalCrossentropy):
-    """``keras.losses.CategoricalFocalCrossentropy`` by ``xent.keras.categorical_focal_crossentropy``, in nats; raises what that raises.
+    """``keras.losses.CategoricalFocalCrossentropy`` by ``xent.keras.categorical_focal_crossentropy``, in nats.
+
+    Raises what the function raises.
 
     Examples
     --------
@@ -193,7 +205,9 @@ class CategoricalFocalCrossentropy(_Loss, _keras.CategoricalFocalCrossentropy):
 
 @_register
 class KLDivergence(_Loss, _keras.KLDivergence):
-    """``keras.losses.KLDivergence`` by ``xent.keras.kl_divergence``, in nats; raises what that raises.
+    """``keras.losses.KLDivergence`` by ``xent.keras.kl_divergence``, in nats.
+
+    Raises what the function raises.
 
     Examples
     --------
@@ -207,7 +221,9 @@ class KLDivergence(_Loss, _keras.KLDivergence):
 
 @_register
 class CategoricalHinge(_Loss, _keras.CategoricalHinge):
-    """``keras.losses.CategoricalHinge`` by ``xent.keras.categorical_hinge``; raises what that raises.
+    """``keras.losses.CategoricalHinge`` by ``xent.keras.categorical_hinge``.
+
+    Raises what the function raises.
 
     Examples
     --------
@@ -221,7 +237,9 @@ class CategoricalHinge(_Loss, _keras.CategoricalHinge):
 
 @_register
 class Hinge(_Loss, _keras.Hinge):
-    """``keras.losses.Hinge`` by ``xent.keras.hinge``; raises what that raises.
+    """``keras.losses.Hinge`` by ``xent.keras.hinge``.
+
+    Raises what the function raises.
 
     Examples
     --------
@@ -235,7 +253,9 @@ class Hinge(_Loss, _keras.Hinge):
 
 @_register
 class MeanSquaredError(_Loss, _keras.MeanSquaredError):
-    """``keras.losses.MeanSquaredError`` by ``xent.keras.mean_squared_error``; raises what that raises.
+    """``keras.losses.MeanSquaredError`` by ``xent.keras.mean_squared_error``.
+
+    Raises what the function raises.
 
     Examples
     --------
@@ -249,7 +269,9 @@ class MeanSquaredError(_Loss, _keras.MeanSquaredError):
 
 @_register
 class Poisson(_Loss, _keras.Poisson):
-    """``keras.losses.Poisson`` by ``xent.keras.poisson``, in nats; raises what that raises.
+    """``keras.losses.Poisson`` by ``xent.keras.poisson``, in nats.
+
+    Raises what the function raises.
 
     Examples
     --------

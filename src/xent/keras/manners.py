@@ -8,13 +8,14 @@ could only drift.
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
+import keras
 from keras.src import backend as _keras
 from keras.src.losses.loss import apply_mask, reduce_values, squeeze_or_expand_to_same_rank
 
-import keras
 from xent.core.arrays import HALF, Array, namespace
 from xent.errors import OptionError, ShapeError
 
@@ -50,6 +51,13 @@ class LossOperation(keras.Operation):
     def call(self, y_true: Array, y_pred: Array) -> Array:
         """The loss of y_pred against y_true."""
         return self.fn(y_true, y_pred, *self.args, **self.options)
+
+    def compute_output_spec(self, y_true: Any, y_pred: Any) -> keras.KerasTensor:
+        """One number an example: y_pred's shape without its axis, the last one where the function takes none."""
+        given = inspect.signature(self.fn).bind(y_true, y_pred, *self.args, **self.options)
+        given.apply_defaults()
+        axis = axis_of(given.arguments.get("axis", -1), y_pred, self.fn.__name__)
+        return keras.KerasTensor(y_pred.shape[:axis] + y_pred.shape[axis + 1 :], dtype=y_pred.dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Name and arguments of the function."""
@@ -110,6 +118,19 @@ def axis_of(axis: Any, x: Array, argument: str) -> int:
     return axis % rank
 
 
+def classes_of(x: Array, axis: int, argument: str) -> int:
+    """The number of classes, which is known where a graph is made, unlike the number of examples."""
+    found = shape_of(x)[axis]
+    if found is None:
+        raise ShapeError(
+            f"{argument}(y_pred)",
+            "a class axis of known length",
+            f"shape {shape_of(x)}, axis={axis}",
+            "Write keras.ops.reshape(y_pred, (-1, classes)).",
+        )
+    return found
+
+
 def require_same_shape(y_true: Array, y_pred: Array, argument: str, instead: str = "") -> None:
     """Equal shapes, as far as they are known while a graph is made."""
     one, two = shape_of(y_true), shape_of(y_pred)
@@ -120,7 +141,8 @@ def require_same_shape(y_true: Array, y_pred: Array, argument: str, instead: str
 
 
 def shape_of(x: Array) -> tuple[int | None, ...]:
-    return tuple(None if n is None else int(n) for n in x.shape)
+    """The shape, with None for a length that is not known, or is a symbol, while a graph is made."""
+    return tuple(n if isinstance(n, int) else None for n in x.shape)
 
 
 def classes_last(x: Array, axis: int) -> Array:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeVar
 
 import keras
 from keras import metrics as _keras
+
 from xent.keras.comparison import categorical_hinge, hinge, kl_divergence, mean_squared_error, poisson
 from xent.keras.crossentropy import binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy
 from xent.keras.focal import binary_focal_crossentropy, categorical_focal_crossentropy
@@ -58,7 +59,9 @@ def _register(cls: _T) -> _T:
 
 @_register
 class BinaryCrossentropy(_Mean, _keras.BinaryCrossentropy):
-    """``keras.metrics.BinaryCrossentropy`` by ``xent.keras.binary_crossentropy``; raises what that raises.
+    """``keras.metrics.BinaryCrossentropy`` by ``xent.keras.binary_crossentropy``.
+
+    Raises what the function raises.
 
     Examples
     --------
@@ -74,7 +77,9 @@ class BinaryCrossentropy(_Mean, _keras.BinaryCrossentropy):
 
 @_register
 class CategoricalCrossentropy(_Mean, _keras.CategoricalCrossentropy):
-    """``keras.metrics.CategoricalCrossentropy`` by ``xent.keras.categorical_crossentropy``; raises what that raises.
+    """``keras.metrics.CategoricalCrossentropy`` by ``xent.keras.categorical_crossentropy``.
+
+    Raises what the function raises.
 
     Examples
     --------
@@ -90,8 +95,9 @@ class CategoricalCrossentropy(_Mean, _keras.CategoricalCrossentropy):
 
 @_register
 class SparseCategoricalCrossentropy(_Mean, _keras.SparseCategoricalCrossentropy):
-    """``keras.metrics.SparseCategoricalCrossentropy`` by ``xent.keras.sparse_categorical_crossentropy``; raises what that
-    raises.
+    """``keras.metrics.SparseCategoricalCrossentropy`` by ``xent.keras.sparse_categorical_crossentropy``.
+
+    Raises what the function raises.
 
     Examples
     --------
@@ -107,7 +113,9 @@ class SparseCategoricalCrossentropy(_Mean, _keras.SparseCategoricalCrossentropy)
 
 @_register
 class KLDivergence(_Mean, _keras.KLDivergence):
-    """``keras.metrics.KLDivergence`` by ``xent.keras.kl_divergence``; raises what that raises.
+    """``keras.metrics.KLDivergence`` by ``xent.keras.kl_divergence``.
+
+    Raises what the function raises.
 
     Examples
     --------
@@ -123,7 +131,9 @@ class KLDivergence(_Mean, _keras.KLDivergence):
 
 @_register
 class CategoricalHinge(_Mean, _keras.CategoricalHinge):
-    """``keras.metrics.CategoricalHinge`` by ``xent.keras.categorical_hinge``; raises what that raises.
+    """``keras.metrics.CategoricalHinge`` by ``xent.keras.categorical_hinge``.
+
+    Raises what the function raises.
 
     Examples
     --------
@@ -139,7 +149,9 @@ class CategoricalHinge(_Mean, _keras.CategoricalHinge):
 
 @_register
 class Hinge(_Mean, _keras.Hinge):
-    """``keras.metrics.Hinge`` by ``xent.keras.hinge``; raises what that raises.
+    """``keras.metrics.Hinge`` by ``xent.keras.hinge``.
+
+    Raises what the function raises.
 
     Examples
     --------
@@ -155,7 +167,9 @@ class Hinge(_Mean, _keras.Hinge):
 
 @_register
 class MeanSquaredError(_Mean, _keras.MeanSquaredError):
-    """``keras.metrics.MeanSquaredError`` by ``xent.keras.mean_squared_error``; raises what that raises.
+    """``keras.metrics.MeanSquaredError`` by ``xent.keras.mean_squared_error``.
+
+    Raises what the function raises.
 
     Examples
     --------
@@ -171,7 +185,9 @@ class MeanSquaredError(_Mean, _keras.MeanSquaredError):
 
 @_register
 class Poisson(_Mean, _keras.Poisson):
-    """``keras.metrics.Poisson`` by ``xent.keras.poisson``; raises what that raises.
+    """``keras.metrics.Poisson`` by ``xent.keras.poisson``.
+
+    Raises what the function raises.
 
     Examples
     --------

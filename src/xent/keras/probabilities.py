@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keras
+
 from xent.core.arrays import Array, namespace, pick
 from xent.core.values import Inspector
 from xent.errors import ProbabilityError

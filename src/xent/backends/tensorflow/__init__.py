@@ -40,6 +40,9 @@ class TensorflowBackend:
     def quiet(self) -> AbstractContextManager[object]:
         return nullcontext()
 
+    def kernel(self, kernel: Kernel) -> Kernel:
+        return kernel
+
     def rows(
         self, kernel: Kernel, q: Array, target: Target | None, link: Link, want: frozenset[Statistic]
     ) -> dict[str, Array]:
