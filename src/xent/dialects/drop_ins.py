@@ -12,6 +12,7 @@ PREFIXES = {
     "torch.nn.functional.": "xent.torch",
     "torch.nn.": "xent.torch",
     "keras.losses.": "xent.keras",
+    "tf.nn.": "xent.tensorflow",
     "optax.losses.": "xent.optax",
     "optax.": "xent.optax",
     "sklearn.metrics.": "xent.sklearn",
@@ -26,6 +27,10 @@ PRESENT: Mapping[str, frozenset[str]] = {
         "BinaryCrossentropy CategoricalCrossentropy SparseCategoricalCrossentropy BinaryFocalCrossentropy "
         "CategoricalFocalCrossentropy KLDivergence Hinge MeanSquaredError Poisson categorical_crossentropy "
         "sparse_categorical_crossentropy kl_divergence".split()
+    ),
+    "xent.tensorflow": frozenset(
+        "softmax_cross_entropy_with_logits sparse_softmax_cross_entropy_with_logits sigmoid_cross_entropy_with_logits "
+        "weighted_cross_entropy_with_logits".split()
     ),
     "xent.optax": frozenset(
         "softmax_cross_entropy softmax_cross_entropy_with_integer_labels sigmoid_binary_cross_entropy "
