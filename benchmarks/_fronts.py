@@ -25,7 +25,7 @@ IGNORED = -1
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A batch as the user of a framework has it: ``z`` is float32, scores or probabilities; ``y`` labels (N,), or targets of
+    """A batch as a framework's user has it: ``z`` is float32, scores or probabilities; ``y`` labels (N,) or targets of
     z's shape."""
 
     name: str
