@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 
 import pytest
@@ -39,6 +40,8 @@ SIGNATURES = {
     "mutual_information": "(joint)",
     "bits": "(x)",
     "explain": "(P, Q)",
+    "which": "(name, /, **options)",
+    "convert": "(name, /, *, to, **options)",
     "memory.report": "()",
     "memory.empty": "()",
     "memory.limit": "(nbytes)",
@@ -81,5 +84,33 @@ def test_docstring_says_what_it_must(name: str) -> None:
 
 def test_the_namespaces_hold_no_strangers() -> None:
     public = {name for name in vars(xent) if not name.startswith("_")}
-    rooms = {"core", "kernels", "backends", "functional", "evaluate", "report", "cli", "torch"}
+    rooms = {
+        "core", "dialects", "kernels", "backends", "functional", "evaluate", "report", "cli",
+        "keras", "optax", "sklearn", "tensorflow", "torch",
+    }  # fmt: skip
     assert public - set(xent.__all__) <= rooms
+
+
+FRONT_ENDS = {
+    "sklearn": {
+        "log_loss": "(y_true, y_proba=None, *, normalize=True, sample_weight=None, labels=None, y_pred='deprecated')",
+        "d2_log_loss_score": "(y_true, y_proba=None, *, sample_weight=None, labels=None, y_pred='deprecated')",
+        "brier_score_loss": (
+            "(y_true, y_proba, *, sample_weight=None, pos_label=None, labels=None, scale_by_half='auto')"
+        ),
+        "get_scorer": "(scoring)",
+        "neg_log_loss": None,
+        "d2_log_loss": None,
+        "neg_brier_score": None,
+    },
+}
+
+
+@pytest.mark.parametrize("name", FRONT_ENDS)
+def test_names_and_signatures_of_a_front_end(name: str) -> None:
+    module = importlib.import_module(f"xent.{name}")
+    assert set(module.__all__) == set(FRONT_ENDS[name])
+    for function, signature in FRONT_ENDS[name].items():
+        if signature is not None:
+            assert plain(inspect.signature(getattr(module, function))) == signature
+            assert "Raises" in (inspect.getdoc(getattr(module, function)) or "")

@@ -39,6 +39,7 @@ DATA = {
 }
 TARGETS = {
     "soft": _soft / _soft.sum(-1, keepdims=True),
+    "masked": _soft * DATA["mask"] / (_soft * DATA["mask"]).sum(-1, keepdims=True),
     "one-hot": np.eye(CLASSES)[HARD],
     "yes/no": _yes,
     "shares": _rng.uniform(size=(ROWS, CLASSES)),

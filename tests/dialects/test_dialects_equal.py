@@ -6,6 +6,7 @@ The calls are the texts that ``which`` shows, executed on the same data in float
 from __future__ import annotations
 
 import itertools
+import os
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -31,17 +32,21 @@ TRIED: dict[str, tuple[Any, ...]] = {
     "ignore_index": (-100, 1), "ignore_class": (-100, 1), "ignore": (-100, 1),
     "label_smoothing": (0.1,), "smoothing": (0.1,), "gamma": (1.5,), "alpha": (0.3,), "epsilon": (-1.0,), "eps": (1e-3,),
     "in_features": (4,), "num_classes": (4,), "axis": (), "pos_label": (1,), "num_sampled": (2,), "num_true": (1,),
-    "p": (2,), "margin": (0.5,), "name": ("loss",), "dtype": ("float64",), "sampled_values": (), "seed": (0,),
+    "p": (2,), "margin": (0.5,), "seed": (0,),
 }  # fmt: skip
 #: Helpers whose object holds the weights, or that draw: they are tested by themselves or have no equal at all.
 ELSEWHERE = {"torch.nn.LinearCrossEntropyLoss"}
 
 
+#: How many options at a time are not as they come; 9 is every combination, in half an hour.
+DEPTH = int(os.environ.get("XENT_DIALECTS_DEPTH", "2"))
+
+
 def choices(helper: Helper) -> Iterator[dict[str, Any]]:
-    """Every combination of a helper's options, with one or two values each."""
+    """The combinations of a helper's options, with one or two values each: every one alone, every pair, and all at once."""
     rows = []
     for name, option in helper.options.items():
-        if option.kind == "deprecated":
+        if option.kind in ("deprecated", "any"):
             continue
         if name in TRIED:
             values = TRIED[name]
@@ -52,8 +57,12 @@ def choices(helper: Helper) -> Iterator[dict[str, Any]]:
         else:
             values = tuple(value for value in option.choices if value != option.default)
         rows.append([{name: value} for value in values] + ([] if option.required else [{}]))
+    free = sum(not option.required for option in helper.options.values())
     for combination in itertools.product(*rows):
-        yield {name: value for part in combination for name, value in part.items()}
+        options = {name: value for part in combination for name, value in part.items()}
+        said = sum(not helper.options[name].required for name in options)
+        if said <= DEPTH or said == free:
+            yield options
 
 
 def readable(helper: Helper) -> Iterator[tuple[dict[str, Any], Meaning]]:
@@ -73,16 +82,14 @@ def sensible(m: Meaning) -> bool:
         return False
     if m.positive_weight and m.p != "Indicators":
         return False
-    if m.measure in ("kl_divergence", "squared_error") and m.p == "Labels" and m.q != "Probabilities":
-        return False
-    return not (m.measure == "kl_divergence" and m.p != "Distribution") and not (m.gamma and m.p == "Distribution" and m.smoothing)
+    return not (m.gamma is not None and m.smoothing)
 
 
 def target_of(m: Meaning, to: str) -> str:
     hard = m.gamma is not None or m.poly is not None
     if m.p == "Indicators":
         return "yes/no" if hard or m.signs or m.measure == "hinge" or to == "sklearn" else "shares"
-    return "one-hot" if hard else "soft"
+    return "one-hot" if hard else "masked" if m.where else "soft"
 
 
 def check(helper: Helper, options: dict[str, Any], m: Meaning, to: str, found: Call) -> None:

@@ -46,9 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
                 setattr(module, name, ours[name])
     for name, scorer in xent.sklearn.scorers.SCORERS.items():
         scorer._score_func = ours[scorer._score_func.__name__]
-        # Before 1.9 there is none of d2_log_loss_score.
-        if name in sklearn.metrics._scorer._SCORERS:
-            sklearn.metrics._scorer._SCORERS[name] = scorer
+        sklearn.metrics._scorer._SCORERS[name] = scorer
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

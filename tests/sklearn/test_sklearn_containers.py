@@ -8,12 +8,22 @@ import numpy as np
 import pytest
 import sklearn
 import torch
+from sklearn.utils.fixes import parse_version
 from sklearn_calls import NAMES, both, data, outcome, refuse_handing_over
 
+newest = pytest.mark.skipif(
+    parse_version(sklearn.__version__) < parse_version("1.9"), reason="before 1.9 theirs takes less, and says more"
+)
 every = pytest.mark.parametrize("name", NAMES)
 Y, P = data(30, 3)
 W = np.random.default_rng(0).random(30)
 WORDS = np.array(["ant", "bee", "cow"])[Y]
+
+
+def told(function: Any, *args: Any, **kwargs: Any) -> tuple[Any, list[Any]]:
+    """The outcome without what NumPy says of PyTorch's ``__array__``, of which scikit-learn converts more."""
+    value, warned = outcome(function, *args, **kwargs)
+    return value, [one for one in warned if one[0] is UserWarning]
 
 
 @every
@@ -40,6 +50,7 @@ def test_polars(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert function(polars.Series(WORDS.tolist()), p, sample_weight=w) == pytest.approx(expected, rel=1e-12)
 
 
+@newest
 @every
 @pytest.mark.parametrize("dispatch", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
@@ -48,17 +59,18 @@ def test_tensors(name: str, dispatch: bool, dtype: Any, monkeypatch: pytest.Monk
     y, p, w = torch.tensor(Y), torch.tensor(P, dtype=dtype), torch.tensor(W)
     function, reference = both(name)
     with sklearn.config_context(array_api_dispatch=dispatch):
-        expected, warned = outcome(reference, y, p, sample_weight=w)
+        expected, warned = told(reference, y, p, sample_weight=w)
         # Without dispatch float32 is read as float64, and its sums are off for that.
         assert bool(warned) == (dtype == torch.float32 and not dispatch)
         mixed, _ = outcome(reference, WORDS, p)
         refuse_handing_over(monkeypatch)
-        assert outcome(function, y, p, sample_weight=w) == (pytest.approx(expected, rel=1e-6), warned)
+        assert told(function, y, p, sample_weight=w) == (pytest.approx(expected, rel=1e-6), warned)
         assert outcome(function, WORDS, p)[0] == pytest.approx(mixed, rel=1e-6)
         if dispatch:
             assert function(y, p.requires_grad_(), sample_weight=w) == pytest.approx(expected, rel=1e-6)
 
 
+@newest
 @every
 def test_arrays_of_another_namespace_are_scikit_learns(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     strict = pytest.importorskip("array_api_strict")

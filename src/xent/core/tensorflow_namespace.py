@@ -149,6 +149,26 @@ def broadcast_like(x: Array, like: Array) -> Array:
     return tf.broadcast_to(x, tf.shape(like))
 
 
+def of_shape(x: Array, like: Array, axis: int | None) -> Array:
+    """x, found to have the shape of another array (without its ``axis``) where the graph is run.
+
+    Lengths that are not known while it is traced would otherwise be broadcast. A mismatch raises; of x that only has
+    its axes in another order XLA, which drops assertions, makes NaN, or labels that are out of range.
+    """
+    lengths, known = tf.shape(like), like.shape
+    if axis is not None:
+        known = known[:axis].concatenate(known[axis + 1 :])
+        lengths = tf.concat([lengths[:axis], lengths[axis + 1 :]], 0)
+    assertion = tf.debugging.assert_equal(tf.shape(x), lengths, message="P has not the shape that Q asks for")
+    same = tf.reduce_all(tf.shape(x) == lengths)
+    with tf.control_dependencies([assertion]):
+        x = tf.ensure_shape(tf.reshape(x, lengths), known)
+    if axis is not None:
+        return where(same, tf.cast(x, tf.int64), -1)
+    x = x if x.dtype.is_floating else tf.cast(x, tf.float32)
+    return where(same, x, float("nan"))
+
+
 def size(x: Array) -> Array:
     return tf.size(x, out_type=tf.int64)
 

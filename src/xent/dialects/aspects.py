@@ -144,13 +144,24 @@ ASPECTS = (
 )
 
 
+def edges(m: Meaning, source: str) -> dict[str, dict[str, str]]:
+    """Each edge at which some framework parts from the source: what the source does there, then what the others do."""
+    found = {}
+    for aspect in ASPECTS:
+        if aspect.applies(m) and source in aspect.does:
+            does = {source: aspect.does[source], **aspect.does}
+            if len(set(does.values())) > 1:
+                found[aspect.edge] = does
+    return found
+
+
 def differences(m: Meaning, source: str, to: str) -> tuple[str, ...]:
     """What still differs between an equal pair of calls, a line an edge."""
-    found = []
-    for aspect in ASPECTS:
-        if aspect.applies(m) and to in aspect.does and source in aspect.does and aspect.does[source] != aspect.does[to]:
-            found.append(f"{aspect.edge}: {aspect.does[to]}. {TITLES[source]}: {aspect.does[source]}")
-    return tuple(found)
+    return tuple(
+        f"{edge}: {does[to]}. {TITLES[source]}: {does[source]}"
+        for edge, does in edges(m, source).items()
+        if does.get(to, does[source]) != does[source]
+    )
 
 
 TITLES = {

@@ -12,7 +12,7 @@ from xent.dialects.meaning import Meaning
 
 def write(m: Meaning, to: Dialect) -> Call | NoEqual:
     """The equal call, or why there is none."""
-    refused = to.refuses(m)
+    refused = to.refuses(m) or _refused(m, to)
     if refused is not None:
         return refused
     draft = Draft(to.ops)
@@ -23,12 +23,23 @@ def write(m: Meaning, to: Dialect) -> Call | NoEqual:
     if m.scale != 1.0:
         found = f"{number(m.scale)} * {found}"
     lines = (*draft.lines, found)
-    modules = (*to.ops.imports, *draft.imports, *_MODULES)
+    modules = (*to.ops.imports, *_MODULES)
     used = tuple(dict.fromkeys(line for line in modules if line and _is_used(line, "\n".join(lines))))
     return Call(to.name, draft.helper, lines, used, draft.options)
 
 
-_MODULES = ("import optax", "import sklearn.metrics", "import xent")
+def _refused(m: Meaning, to: Dialect) -> NoEqual | None:
+    """What no framework but xent and scikit-learn has."""
+    if to.name in ("xent", "sklearn"):
+        return None
+    if m.measure == "d2":
+        return NoEqual(to.name, "it is a score to report and no loss", "Divide two cross-entropies.")
+    if m.measure == "hinge" and (m.p == "Distribution" or m.smoothing):
+        return NoEqual(to.name, "its hinge takes one true class", "xent.hinge takes a distribution.")
+    return None
+
+
+_MODULES = ("import optax", "import scipy.special", "import sklearn.metrics", "import xent")
 
 
 def _is_used(line: str, code: str) -> bool:
@@ -39,7 +50,8 @@ def _is_used(line: str, code: str) -> bool:
 def _prepared(m: Meaning, to: Dialect, draft: Draft) -> Meaning:
     """The same meaning with classes last, a truth of 0 and 1, and scores where there was a projection."""
     ops = draft.ops
-    if m.q == "Projection" and to.name not in ("torch", "xent"):
+    fused = to.name == "xent" or (to.name == "torch" and m.measure == "cross_entropy" and m.p != "Indicators")
+    if m.q == "Projection" and not fused:
         scores = f"hidden @ {ops.transpose.format('classifier')}" + (" + bias" if m.bias else "")
         draft.let("scores", scores)
         m = replace(m, q="Logits", bias=False)
@@ -53,9 +65,24 @@ def _prepared(m: Meaning, to: Dialect, draft: Draft) -> Meaning:
         lowest = "-float('inf')" if to.name == "xent" else ops.lowest.format("scores")
         draft.let("scores", ops.where.format("mask", "scores", lowest))
         m = replace(m, where=False)
+    if to.name != "xent":
+        m = _of_one_kind(m, draft)
     if m.signs and m.measure != "hinge":
         draft.let("target", "(signs + 1) / 2")
         m = replace(m, signs=False)
+    return m
+
+
+def _of_one_kind(m: Meaning, draft: Draft) -> Meaning:
+    """A divergence has its prediction as logarithms where it came as scores, a squared error as probabilities."""
+    ops = draft.ops
+    if m.measure == "kl_divergence" and m.q == "Logits":
+        draft.let("log_probs", ops.log_softmax.format("scores"))
+        return replace(m, q="LogProbabilities")
+    if m.measure == "squared_error" and m.q in ("Logits", "LogProbabilities"):
+        link = ops.exp if m.q == "LogProbabilities" else ops.sigmoid if m.p == "Indicators" else ops.softmax
+        draft.let("probs", link.format(HELD[m.q]))
+        return replace(m, q="Probabilities")
     return m
 
 
@@ -92,8 +119,9 @@ def _rows(m: Meaning, to: Dialect, draft: Draft) -> tuple[str, list[str], list[s
             draft.let("counted", f"labels != {m.ignore}")
             draft.let("labels", ops.where.format("counted", "labels", ops.zeros.format("labels")))
         if m.class_weight:
-            over = [ops.take.format("class_weight", "labels")]
-            factors = [] if m.class_weight == "term" and m.smoothing else list(over)
+            own = [ops.take.format("class_weight", "labels")]
+            # Under smoothing xent weighs by the smoothed truth, PyTorch divides by the weights of the labels alone.
+            factors, over = ([], own if m.class_weight == "term" else []) if m.smoothing else (own, own)
         if m.smoothing or m.measure in ("squared_error", "kl_divergence"):
             truth = draft.let("target", ops.one_hot.format("labels", x))
     if m.smoothing:
@@ -109,11 +137,9 @@ def _rows(m: Meaning, to: Dialect, draft: Draft) -> tuple[str, list[str], list[s
             draft.let("mass", ops.row_sum.format(weighed))
         factors, over = ["mass"], over or ["mass"]
     if m.measure == "squared_error":
-        q = {"Logits": ops.softmax.format(x), "LogProbabilities": ops.exp.format(x)}.get(m.q, x)
-        each = ops.row_sum.format(ops.square.format(f"{q} - target"))
+        each = ops.row_sum.format(ops.square.format("probs - target"))
     elif m.measure == "kl_divergence":
-        log_q = {"Logits": ops.log_softmax.format(x), "LogProbabilities": x}.get(m.q, ops.log.format(x))
-        each = to.divergence(m, draft, log_q, "target")
+        each = to.divergence(m, draft, x if m.q == "LogProbabilities" else ops.log.format(x), "target")
     else:
         each = to.rows(replace(m, p="Distribution" if soft else "Labels"), draft, x, truth)
     if m.ignore is not None and m.p == "Labels":
@@ -130,18 +156,19 @@ def _elements(m: Meaning, to: Dialect, draft: Draft) -> tuple[str, list[str], li
     if m.smoothing:
         draft.let("target", f"{number(1 - m.smoothing)} * target + {number(m.smoothing / 2)}")
     factors = (["element_weight"] if m.element_weight else []) + (["class_weight"] if m.class_weight else [])
+    # A sum of weights counts one for every element.
+    over = factors if m.element_weight or not m.class_weight else ["class_weight", ops.ones.format(x)]
     if m.measure == "squared_error":
-        q = {"Logits": ops.sigmoid.format(x), "LogProbabilities": ops.exp.format(x)}.get(m.q, x)
-        return ops.square.format(f"{q} - target"), factors, factors
+        return ops.square.format("probs - target"), factors, over
     if m.measure == "hinge":
-        if not m.signs:
+        if not m.signs and to.name != "xent":
             draft.let("signs", "2 * target - 1")
-        return to.elements(m, draft, x, "signs"), factors, factors
+        return to.elements(m, draft, x, "signs"), factors, over
     if m.positive_weight:
         draft.let("yes", to.elements(m, draft, x, ops.ones.format(x)))
         draft.let("no", to.elements(m, draft, x, ops.zeros.format(x)))
-        return "pos_weight * target * yes + (1 - target) * no", factors, factors
-    return to.elements(m, draft, x, "target"), factors, factors
+        return "pos_weight * target * yes + (1 - target) * no", factors, over
+    return to.elements(m, draft, x, "target"), factors, over
 
 
 def _poisson(m: Meaning, draft: Draft) -> str:

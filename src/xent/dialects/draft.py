@@ -15,7 +15,6 @@ class Draft:
         self.lines: list[str] = []
         self.helper = ""
         self.options: dict[str, str] = {}
-        self.imports: list[str] = []
 
     def let(self, name: str, expression: str) -> str:
         """Write ``name = expression``; the name."""

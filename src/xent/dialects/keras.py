@@ -46,10 +46,13 @@ class Keras(Dialect):
         name = {"hinge": "Hinge", "squared_error": "MeanSquaredError", "poisson": "Poisson"}.get(m.measure)
         if how is None or m.poly is not None or m.element_weight or m.positive_weight:
             return None
-        if m.measure == "kl_divergence" and m.over == "examples" and not m.log_target:
+        plain = not (m.smoothing or m.class_weight)
+        if plain and m.measure == "kl_divergence" and m.over == "examples" and not m.log_target:
             q = "probs" if m.q == "Probabilities" else self.ops.exp.format("log_probs")
             return self._made(m, draft, "KLDivergence", "target", q, named)
-        if name is not None and m.p != "Labels":
+        if name is not None and m.p in ("Indicators", "Counts"):
+            if not plain:
+                return None
             if not _rows_do_not_matter(m) or m.q == "LogRates" or (name == "Poisson" and m.eps != _EPSILON):
                 return None
             truth = "counts" if name == "Poisson" else "signs" if m.signs else "target"

@@ -48,7 +48,7 @@ MISTAKES = (
     Mistake(
         "D7", "Class weights with a soft target: divided by the rows and not by the weights, as it is for class indices "
         "(4.815 against 2.408 for the same truth).",
-        lambda m: m.measure == "cross_entropy" and m.p != "Indicators", "torch",
+        lambda m: m.p == "Distribution" and m.class_weight is not None, "torch",
     ),
     Mistake("D5", "A label outside the classes gives NaN or a plausible number, without a word.", _entropy("Labels"), "optax"),
     Mistake("D5", "A label outside the classes gives NaN under XLA and on a GPU.", _entropy("Labels"), "tensorflow"),

@@ -45,10 +45,12 @@ class Ours(Dialect):
         return self._call(m, draft, f"xent.{m.p}({truth})", {"reduction": '"none"'})
 
     def elements(self, m: Meaning, draft: Draft, x: str, truth: str) -> str:
+        if m.measure == "hinge":  # which elsewhere takes −1 and 1
+            truth = "(signs + 1) / 2" if m.signs else "target"
         return self._call(m, draft, f"xent.Indicators({truth})", {"reduction": '"none"'})
 
     def divergence(self, m: Meaning, draft: Draft, log_q: str, target: str) -> str:
-        return self._call(m, draft, self._truth(m, smoothing=False), {"reduction": '"none"'})
+        return self._call(m, draft, "xent.Distribution(target)", {"reduction": '"none"'})
 
     def _call(self, m: Meaning, draft: Draft, truth: str, options: Mapping[str, str]) -> str:
         return draft.calling(f"xent.{m.measure}", f"{truth}, {self._prediction(m)}", options)
@@ -124,7 +126,7 @@ def _read(measure: str) -> Any:
             class_weight="row" if o["class_weight"] else None,
             sample_weight=o["weight"] and not binary, element_weight=o["weight"] and binary,
             positive_weight=o.get("positive_weight", False),
-            gamma=o.get("gamma"), axis=int(o["axis"]),
+            axis=int(o["axis"]),
         )  # fmt: skip
 
     return read
@@ -146,12 +148,18 @@ def _arguments(o: Mapping[str, Any]) -> str:
     return f"{OURS._truth(m, smoothing=True)}, {OURS._prediction(m)}"
 
 
+def _narrowed(P: tuple[str, ...], Q: tuple[str, ...]) -> dict[str, Option]:
+    """The common keywords, for a measure that is not defined on every pair."""
+    return {**_COMMON, "P": choice(*P, of="data"), "Q": choice(*Q, of="data")}
+
+
+_KINDS = ("Logits", "LogProbabilities", "Probabilities", "Projection")
+_OPTIONS = {
+    "cross_entropy": {**_COMMON, "positive_weight": array("pos_weight")},
+    "kl_divergence": _narrowed(("Distribution",), _KINDS),
+    "squared_error": _narrowed(("Labels", "Distribution", "Indicators"), _KINDS),
+    "hinge": _narrowed(("Labels", "Indicators"), ("Logits", "Projection")),
+}
 HELPERS = tuple(
-    Helper(f"xent.{name}", "xent", _read(name), {**_COMMON, **more}, (), False, _arguments)
-    for name, more in (
-        ("cross_entropy", {"positive_weight": array("pos_weight"), "gamma": a_number(None, of="data")}),
-        ("kl_divergence", {}),
-        ("squared_error", {}),
-        ("hinge", {}),
-    )
+    Helper(f"xent.{name}", "xent", _read(name), options, (), False, _arguments) for name, options in _OPTIONS.items()
 )

@@ -91,7 +91,6 @@ class ScikitLearn(Dialect):
 
     def _probabilities(self, m: Meaning, draft: Draft) -> str:
         if m.q == "Logits":
-            draft.imports.append("import scipy.special")
             draft.let("probs", (self.ops.sigmoid if m.p == "Indicators" else self.ops.softmax).format("scores"))
         if m.q == "LogProbabilities":
             draft.let("probs", self.ops.exp.format("log_probs"))
@@ -129,8 +128,12 @@ def _d2(o: Mapping[str, Any]) -> Meaning:
 _WEIGHT = {
     "sample_weight": array(lambda o: "element_weight.ravel()" if o.get("outcomes") == "two" else "sample_weight")
 }
-_CLASSES = {"labels": array("np.arange(probs.shape[-1])")}
+_CLASSES = {"labels": array(lambda o: "[0, 1]" if o.get("outcomes") == "two" else "np.arange(probs.shape[-1])")}
 _OUTCOMES = {"outcomes": choice("many", "two", of="data")}
+
+
+def _scored(o: Mapping[str, Any]) -> str:
+    return "[0, 1]" if o["outcomes"] == "two" else "np.arange(scores.shape[-1])"
 
 
 def _helper(name: str, read: Any, options: Mapping[str, Option], x: str) -> Helper:
@@ -150,6 +153,6 @@ HELPERS = (
     ),
     _helper("d2_log_loss_score", _d2, {**_WEIGHT, **_CLASSES}, "probs"),
     _helper(
-        "hinge_loss", _hinge, {"labels": array("np.arange(scores.shape[-1])"), **_WEIGHT, **_OUTCOMES}, "scores"
+        "hinge_loss", _hinge, {"labels": array(_scored), **_WEIGHT, **_OUTCOMES}, "scores"
     ),
 )  # fmt: skip

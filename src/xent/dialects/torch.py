@@ -49,9 +49,10 @@ class Torch(Dialect):
         if m.measure == "poisson" and m.reduction != "none":
             options = {} if m.q == "LogRates" else {"log_input": "False", "eps": repr(m.eps)}
             return _module(draft, "PoissonNLLLoss", f"{HELD[m.q]}, counts", options, _even(m))
-        if m.measure == "squared_error" and m.p == "Indicators" and _even(m) == "mean":
+        plain = not (m.smoothing or m.class_weight or m.element_weight)
+        if plain and m.measure == "squared_error" and m.p == "Indicators" and _even(m) == "mean":
             return _module(draft, "MSELoss", "probs, target", {}, "mean")
-        if m.measure == "kl_divergence":
+        if plain and m.measure == "kl_divergence":
             return _divergence(m, draft)
         if m.measure != "cross_entropy":
             return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xent.backends import Backend
 from xent.core import values
-from xent.core.arrays import Array, compute_dtype, device_of, namespace, to_compute
+from xent.core.arrays import Array, classes_last, compute_dtype, device_of, namespace, to_compute
 from xent.core.targets import Distribution, Indicators, Labels
 from xent.core.values import Inspector
 from xent.functional.call import P_
@@ -46,7 +46,7 @@ def soft_target(
     inspect: Inspector,
     smooth: bool,
 ) -> SoftTarget:
-    probs, log_probs = probabilities_of(P, source, axis, backend, inspect)
+    probs, log_probs = probabilities_of(P, truth, source, axis, backend, inspect)
     on, off = smoothing_of(P.smoothing if smooth else 0.0, truth.shape[axis])
     return SoftTarget(probs, on, off, log_probs)
 
@@ -62,11 +62,10 @@ def binary_truth(P: Indicators, truth: Array, like: Array, inspect: Inspector, s
 
 
 def probabilities_of(
-    P: Distribution, like: Array, axis: int, backend: Backend, inspect: Inspector
+    P: Distribution, truth: Array, like: Array, axis: int, backend: Backend, inspect: Inspector
 ) -> tuple[Array | None, Array | None]:
     """(probabilities, None) or (None, log-probabilities) of P, checked, classes last."""
-    xp = namespace(P.probs)
-    x = xp.moveaxis(P.probs, axis, -1)
+    x = classes_last(truth, axis)
     if P.holds == "probs":
         hint = "If these are scores write Distribution.from_logits(…). If the class axis is another one, tell Q: axis=."
         if not sound(x, log=False, reads=inspect.reads):

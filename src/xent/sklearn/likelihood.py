@@ -100,7 +100,7 @@ def d2_log_loss_score(
     --------
     >>> from xent.sklearn import d2_log_loss_score
     >>> round(d2_log_loss_score(["ham", "spam", "ham"], [[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]), 4)
-    0.5604
+    0.5605
     """
     given = Proba(y_proba, y_pred)
     case = read_case(y_true, read_forecast(given.value), sample_weight, labels)

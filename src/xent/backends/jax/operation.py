@@ -6,7 +6,7 @@ on XLA's own buffers where that is faster (``foreign``); everywhere else XLA com
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import cache, partial
 from typing import Any, Protocol
 
@@ -27,7 +27,7 @@ from xent.kernels.registry import choose
 Result = tuple[bool, Any]
 
 
-class Job(Protocol):
+class Job(Hashable, Protocol):
     """What is done to operands by name, of which q (…, K) or (…) is one. Hashable, and equal where it does the same."""
 
     def results(self, x: dict[str, Any]) -> tuple[Result, ...]: ...
@@ -52,7 +52,7 @@ class Job(Protocol):
 
 def operate(job: Job, **operands: Any) -> list[Array]:
     """The results of a job; operands that are None are left out."""
-    given = {name: jnp.asarray(x) for name, x in operands.items() if x is not None}
+    given = {name: x for name, x in operands.items() if x is not None}
     found: list[Array] = operation_p.bind(*alike(list(given.values())), job=job, names=tuple(given))
     return found
 
