@@ -1,4 +1,4 @@
-"""The cases of ``keras_cases_*.py`` on each backend of Keras, in a process of its own, since it is fixed at the import."""
+"""The cases of ``keras_cases_*.py`` on each backend of Keras, in a process of its own: an import fixes the backend."""
 
 from __future__ import annotations
 
