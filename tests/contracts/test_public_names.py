@@ -82,7 +82,7 @@ def test_docstring_says_what_it_must(name: str) -> None:
 
 def test_the_namespaces_hold_no_strangers() -> None:
     public = {name for name in vars(xent) if not name.startswith("_")}
-    rooms = {"core", "kernels", "backends", "functional", "evaluate", "report", "cli", "sklearn", "torch"}
+    rooms = {"core", "kernels", "backends", "functional", "evaluate", "report", "cli", "sklearn", "tensorflow", "torch"}
     assert public - set(xent.__all__) <= rooms
 
 
@@ -97,6 +97,20 @@ FRONT_ENDS = {
         "neg_log_loss": None,
         "d2_log_loss": None,
         "neg_brier_score": None,
+    },
+    "tensorflow": {
+        "softmax_cross_entropy_with_logits": "(labels, logits, axis=-1, name=None)",
+        "sparse_softmax_cross_entropy_with_logits": "(labels, logits, name=None)",
+        "sigmoid_cross_entropy_with_logits": "(labels=None, logits=None, name=None)",
+        "weighted_cross_entropy_with_logits": "(labels, logits, pos_weight, name=None)",
+        "sampled_softmax_loss": (
+            "(weights, biases, labels, inputs, num_sampled, num_classes, num_true=1, sampled_values=None, "
+            "remove_accidental_hits=True, seed=None, name='sampled_softmax_loss')"
+        ),
+        "nce_loss": (
+            "(weights, biases, labels, inputs, num_sampled, num_classes, num_true=1, sampled_values=None, "
+            "remove_accidental_hits=False, name='nce_loss')"
+        ),
     },
 }
 
