@@ -183,7 +183,12 @@ def _optax_losses(kind: Kind) -> tuple[Loss, Loss]:
         "soft": "softmax_cross_entropy",
         "binary": "sigmoid_binary_cross_entropy",
     }[kind]
-    return tuple(lambda z, t, f=getattr(m, name): f(z, t).mean() for m in (theirs, ours))  # type: ignore[return-value]
+
+    def of(module: Any) -> Loss:
+        losses = getattr(module, name)
+        return lambda z, t: losses(z, t).mean()
+
+    return of(theirs), of(ours)
 
 
 def _tensorflow_losses(kind: Kind) -> tuple[Loss, Loss]:
@@ -196,9 +201,12 @@ def _tensorflow_losses(kind: Kind) -> tuple[Loss, Loss]:
         "soft": "softmax_cross_entropy_with_logits",
         "binary": "sigmoid_cross_entropy_with_logits",
     }[kind]
-    return tuple(  # type: ignore[return-value]
-        lambda z, t, f=getattr(module, name): tf.reduce_mean(f(labels=t, logits=z)) for module in (tf.nn, ours)
-    )
+
+    def of(module: Any) -> Loss:
+        losses = getattr(module, name)
+        return lambda z, t: tf.reduce_mean(losses(labels=t, logits=z))
+
+    return of(tf.nn), of(ours)
 
 
 def _keras_losses(kind: Kind) -> tuple[Loss, Loss]:
@@ -207,9 +215,12 @@ def _keras_losses(kind: Kind) -> tuple[Loss, Loss]:
     from xent import keras as ours
 
     name = {"hard": "SparseCategoricalCrossentropy", "soft": "CategoricalCrossentropy", "binary": "BinaryCrossentropy"}
-    return tuple(  # type: ignore[return-value]
-        lambda z, t, f=getattr(module, name[kind])(from_logits=True): f(t, z) for module in (theirs, ours)
-    )
+
+    def of(module: Any) -> Loss:
+        loss = getattr(module, name[kind])(from_logits=True)
+        return lambda z, t: loss(t, z)
+
+    return of(theirs), of(ours)
 
 
 def _sklearn_losses(kind: Kind) -> tuple[Loss, Loss]:
@@ -217,10 +228,11 @@ def _sklearn_losses(kind: Kind) -> tuple[Loss, Loss]:
 
     from xent.sklearn import log_loss as ours
 
-    # Labels are told, as for a part of the data that may lack one.
-    return tuple(  # type: ignore[return-value]
-        lambda q, y, f=function: f(y, q, labels=np.arange(q.shape[1])) for function in (theirs, ours)
-    )
+    def of(function: Callable[..., float]) -> Loss:
+        # Labels are told, as for a part of the data that may lack one.
+        return lambda q, y: function(y, q, labels=np.arange(q.shape[1]))
+
+    return of(theirs), of(ours)
 
 
 _LOSSES: dict[str, Callable[[Kind], tuple[Loss, Loss]]] = {
