@@ -10,7 +10,7 @@ from xent.dialects.meaning import Meaning
 
 @dataclass(frozen=True)
 class Aspect:
-    """One edge: where it applies, and what each framework does there. A framework that is not named has no such edge."""
+    """One edge: where it applies, and what each framework does there; one that is not named has no such edge."""
 
     edge: str
     applies: Callable[[Meaning], bool]
@@ -21,7 +21,7 @@ def _rows(m: Meaning) -> bool:
     return m.measure == "cross_entropy" and m.p != "Indicators"
 
 
-_NAN = {name: "NaN" for name in ("torch", "keras", "tensorflow", "optax")}
+_NAN = dict.fromkeys(("torch", "keras", "tensorflow", "optax"), "NaN")
 
 ASPECTS = (
     Aspect(
@@ -95,7 +95,13 @@ ASPECTS = (
     Aspect(
         "no example that counts",
         lambda m: m.ignore is not None and m.reduction == "mean",
-        {"torch": "NaN", "keras": "0", "tensorflow": "NaN", "optax": "NaN", "xent": 'empty= says it: "nan", "zero", "raise"'},
+        {
+            "torch": "NaN",
+            "keras": "0",
+            "tensorflow": "NaN",
+            "optax": "NaN",
+            "xent": 'empty= says it: "nan", "zero", "raise"',
+        },
     ),
     Aspect(
         "more than two axes",
