@@ -52,10 +52,10 @@ ASPECTS = (
         "a label outside the classes",
         lambda m: _rows(m) and m.p == "Labels",
         {
-            "torch": "raises, but for ignore_index",
-            "keras": "raises, NaN, 0 or another class, by backend",
+            "torch": "raises, but for −100, which is ignored",
+            "keras": "raises on TensorFlow and PyTorch, 0 on JAX",
             "tensorflow": "raises; NaN under XLA and on a GPU",
-            "optax": "NaN or the last class, without a word",
+            "optax": "NaN with a finite gradient; −1 is the last class",
             "sklearn": "raises",
             "xent": "refuses (LabelError)",
         },
@@ -86,7 +86,7 @@ ASPECTS = (
         lambda m: m.ignore is not None,
         {
             "torch": "loss right, gradient NaN",
-            "keras": "loss and gradient NaN",
+            "keras": "loss and gradient 0, by ignore_class=",
             "tensorflow": "loss and gradient NaN",
             "optax": "loss and gradient NaN",
             "xent": "loss and gradient 0",
