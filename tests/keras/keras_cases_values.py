@@ -162,6 +162,13 @@ def test_signatures_of_losses_are_those_of_keras(name: str) -> None:
     assert issubclass(getattr(ours, name), getattr(keras.losses, name))
 
 
+def test_public_names() -> None:
+    assert set(ours.__all__) == {*CLASSES, *FUNCTIONS, "losses", "metrics"}
+    assert sorted(name.replace("_", "") for name in FUNCTIONS) == sorted(name.lower() for name in CLASSES)
+    assert set(ours.losses.__all__) == {*CLASSES, *FUNCTIONS}
+    assert set(ours.metrics.__all__) == {*FUNCTIONS, *(name for name in CLASSES if "Focal" not in name)}
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_signatures_of_functions_are_those_of_keras(name: str) -> None:
     def plain(function: Any) -> list[tuple[str, Any, Any]]:
