@@ -40,6 +40,8 @@ SIGNATURES = {
     "mutual_information": "(joint)",
     "bits": "(x)",
     "explain": "(P, Q)",
+    "which": "(name, /, **options)",
+    "convert": "(name, /, *, to, **options)",
     "memory.report": "()",
     "memory.empty": "()",
     "memory.limit": "(nbytes)",
@@ -82,7 +84,10 @@ def test_docstring_says_what_it_must(name: str) -> None:
 
 def test_the_namespaces_hold_no_strangers() -> None:
     public = {name for name in vars(xent) if not name.startswith("_")}
-    rooms = {"core", "kernels", "backends", "functional", "evaluate", "report", "cli", "sklearn", "torch"}
+    rooms = {
+        "core", "dialects", "kernels", "backends", "functional", "evaluate", "report", "cli",
+        "keras", "optax", "sklearn", "tensorflow", "torch",
+    }  # fmt: skip
     assert public - set(xent.__all__) <= rooms
 
 
@@ -97,6 +102,20 @@ FRONT_ENDS = {
         "neg_log_loss": None,
         "d2_log_loss": None,
         "neg_brier_score": None,
+    },
+    "tensorflow": {
+        "softmax_cross_entropy_with_logits": "(labels, logits, axis=-1, name=None)",
+        "sparse_softmax_cross_entropy_with_logits": "(labels, logits, name=None)",
+        "sigmoid_cross_entropy_with_logits": "(labels=None, logits=None, name=None)",
+        "weighted_cross_entropy_with_logits": "(labels, logits, pos_weight, name=None)",
+        "sampled_softmax_loss": (
+            "(weights, biases, labels, inputs, num_sampled, num_classes, num_true=1, sampled_values=None, "
+            "remove_accidental_hits=True, seed=None, name='sampled_softmax_loss')"
+        ),
+        "nce_loss": (
+            "(weights, biases, labels, inputs, num_sampled, num_classes, num_true=1, sampled_values=None, "
+            "remove_accidental_hits=False, name='nce_loss')"
+        ),
     },
 }
 

@@ -8,9 +8,10 @@ import typer
 
 from xent import __version__
 from xent.cli.evaluate import evaluate_command
+from xent.cli.which import EXTRA, which_command
 
 app = typer.Typer(
-    help="Cross-entropy: judge predictions by it.",
+    help="Cross-entropy: judge predictions by it, and find the right one.",
     no_args_is_help=True,
     add_completion=False,
     # A traceback of ours must show as Python prints it; a drawn one hides the line and shows the user's data.
@@ -18,6 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("evaluate")(evaluate_command)
+app.command("which", context_settings=EXTRA)(which_command)
 
 
 def _show_version(value: bool) -> None:
@@ -32,4 +34,4 @@ def _root(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Cross-entropy: judge predictions by it."""
+    """Cross-entropy: judge predictions by it, and find the right one."""

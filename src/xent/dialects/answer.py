@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from xent.dialects import ours
-from xent.dialects.aspects import differences
+from xent.dialects.aspects import TITLES, differences, edges
 from xent.dialects.call import Call, NoEqual
 from xent.dialects.compose import write
 from xent.dialects.dialect import Dialect
@@ -31,30 +31,37 @@ class Answer:
     call: str
     framework: str
     #: P and Q in xent's types; the loss of one example, and what is done with all of them.
-    pair: str
-    formula: str
-    reduction: str
+    pair: str = ""
+    formula: str = ""
+    reduction: str = ""
     #: The equal call in each framework, or why there is none.
-    equal: Mapping[str, Call | NoEqual]
+    equal: Mapping[str, Call | NoEqual] = field(default_factory=dict)
+    #: Where frameworks part although the calls are equal: the edge, and what each does there.
+    edges: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     #: What goes wrong with it, and what that gives.
-    mistakes: tuple[str, ...]
+    mistakes: tuple[str, ...] = ()
     #: Why the helper is no P/Q pair; empty where it is one.
     why_not: str = ""
 
     def __str__(self) -> str:
-        lines = [self.call, ""]
-        if self.why_not:
-            lines += [*_wrapped("No pair P, Q", self.why_not)]
-        else:
-            lines += [*_wrapped("Pair", self.pair), *_wrapped("Loss", f"{self.formula}; in nats"), *_wrapped("Mean", self.reduction)]
+        lines = [self.call, "", *_facts(self)]
         if self.equal:
-            lines += ["", "The equal call"]
-            for name, found in self.equal.items():
-                lines += _equal(name, found)
+            lines += [
+                "",
+                "The equal call",
+                *(line for name, found in self.equal.items() for line in _equal(name, found)),
+            ]
+        if self.edges:
+            lines += ["", "Where they still part"]
+            for edge, does in self.edges.items():
+                lines += [f"  {edge}", *(line for text, names in together(does) for line in _does(text, names))]
         if self.mistakes:
             lines += ["", "What goes wrong"]
-            for text in self.mistakes:
-                lines += textwrap.wrap(text, _WIDTH, initial_indent="  - ", subsequent_indent="    ")
+            lines += [
+                line
+                for text in self.mistakes
+                for line in textwrap.wrap(text, _WIDTH, initial_indent="  - ", subsequent_indent="    ")
+            ]
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -67,9 +74,26 @@ class Answer:
             "formula": self.formula,
             "reduction": self.reduction,
             "equal": {name: found.to_dict() for name, found in self.equal.items()},
+            "edges": {edge: dict(does) for edge, does in self.edges.items()},
             "mistakes": list(self.mistakes),
             "why_not": self.why_not,
         }
+
+
+def together(does: Mapping[str, str]) -> list[tuple[str, str]]:
+    """(what is done, by which frameworks), each once."""
+    found: dict[str, list[str]] = {}
+    for name, text in does.items():
+        found.setdefault(text, []).append(TITLES[name])
+    return [(text, ", ".join(names)) for text, names in found.items()]
+
+
+def _facts(answer: Answer) -> list[str]:
+    if answer.why_not:
+        return _wrapped("No pair", answer.why_not)
+    unit = "; in nats" if answer.formula.startswith("ℓ = −") else ""
+    facts = (("Pair", answer.pair), ("Loss", answer.formula + unit), ("Mean", answer.reduction))
+    return [line for head, text in facts for line in _wrapped(head, text)]
 
 
 def _wrapped(head: str, text: str) -> list[str]:
@@ -77,13 +101,14 @@ def _wrapped(head: str, text: str) -> list[str]:
 
 
 def _equal(name: str, found: Call | NoEqual) -> list[str]:
-    title = DIALECTS[name].title if name in DIALECTS else name
+    title = TITLES.get(name, name)
     if isinstance(found, NoEqual):
         return textwrap.wrap(f"{title}: {found}", _WIDTH, initial_indent="  ", subsequent_indent="      ")
-    lines = [f"  {title}", *(f"      {line}" for line in found.lines)]
-    for text in found.differences:
-        lines += textwrap.wrap(text, _WIDTH, initial_indent="      · ", subsequent_indent="        ")
-    return lines
+    return [f"  {title}", *(f"      {line}" for line in found.lines)]
+
+
+def _does(text: str, names: str) -> list[str]:
+    return textwrap.wrap(f"{names}: {text}", _WIDTH, initial_indent="      ", subsequent_indent="        ")
 
 
 def which(name: str, /, **options: Any) -> Answer:
@@ -132,26 +157,37 @@ def which(name: str, /, **options: Any) -> Answer:
     call = source.written(options)
     if isinstance(meaning, NoEqual):
         why = str(meaning).removeprefix("no equal: ")
-        return Answer(source.name, call, source.framework, "", "", "", {}, source.mistakes, why)
-    equal: dict[str, Call | NoEqual] = {}
-    for target in DIALECTS.values():
-        if target.name != source.framework or source.framework == "xent":
-            equal[target.name] = _written(meaning, source, target)
-        else:
-            ours_by_name = drop_in(_written(meaning, source, target))
-            if ours_by_name is not None:
-                equal[f"xent.{target.name}"] = ours_by_name
+        return Answer(source.name, call, source.framework, mistakes=source.mistakes, why_not=why)
     return Answer(
-        source.name, call, source.framework, meaning.pair, formula(meaning), reducing(meaning), equal,
+        source.name,
+        call,
+        source.framework,
+        meaning.pair,
+        formula(meaning),
+        reducing(meaning),
+        _everywhere(meaning, source),
+        edges(meaning, source.framework),
         (*source.mistakes, *mistakes(meaning, source.framework)),
-    )  # fmt: skip
+    )
+
+
+def _everywhere(m: Meaning, source: Helper) -> dict[str, Call | NoEqual]:
+    """The equal call in every other framework, and in the drop-in of the helper's own."""
+    equal: dict[str, Call | NoEqual] = {}
+    for to in DIALECTS.values():
+        found = _written(m, source, to)
+        if to.name != source.framework or source.framework == "xent":
+            equal[to.name] = found
+        elif (ours_by_name := drop_in(found)) is not None:
+            equal[f"xent.{to.name}"] = ours_by_name
+    return equal
 
 
 def convert(name: str, /, *, to: str, **options: Any) -> Call:
     """The equal call in another framework: the same value and the same gradient, in nats.
 
-    The text is Python: ``str(call)`` with the differences that remain as comments, ``call.code`` without; ``call.helper``,
-    ``call.options``, ``call.lines`` and ``call.imports`` are the same as data.
+    The text is Python: ``str(call)`` with the differences that remain as comments, ``call.code`` without them;
+    ``call.helper``, ``call.options``, ``call.lines`` and ``call.imports`` are the same as data.
 
     Parameters
     ----------
@@ -181,14 +217,13 @@ def convert(name: str, /, *, to: str, **options: Any) -> Call:
         raise NoEqualError(f"{source.name}", "a call with an equal elsewhere", meaning.why, meaning.instead)
     inside = to.startswith("xent.") if isinstance(to, str) else False
     target = dialect(to.removeprefix("xent.") if inside else to)
-    found: Call | NoEqual | None = _written(meaning, source, target)
+    found = _written(meaning, source, target)
     if isinstance(found, NoEqual):
         raise NoEqualError(f"{source.name}", f"a call with an equal in {target.title}", found.why, found.instead)
-    if inside:
-        found = drop_in(found)
-        if found is None:
-            raise NoEqualError(f"to={to!r}", "a drop-in with this loss", target.title, f'Write to="{target.name}".')
-    return found
+    named = drop_in(found) if inside else found
+    if named is None:
+        raise NoEqualError(f"to={to!r}", "a drop-in with this loss", target.title, f'Write to="{target.name}".')
+    return named
 
 
 def _written(m: Meaning, source: Helper, to: Dialect) -> Call | NoEqual:

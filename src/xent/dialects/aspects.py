@@ -10,7 +10,7 @@ from xent.dialects.meaning import Meaning
 
 @dataclass(frozen=True)
 class Aspect:
-    """One edge: where it applies, and what each framework does there. A framework that is not named has no such edge."""
+    """One edge: where it applies, and what each framework does there; one that is not named has no such edge."""
 
     edge: str
     applies: Callable[[Meaning], bool]
@@ -21,7 +21,7 @@ def _rows(m: Meaning) -> bool:
     return m.measure == "cross_entropy" and m.p != "Indicators"
 
 
-_NAN = {name: "NaN" for name in ("torch", "keras", "tensorflow", "optax")}
+_NAN = dict.fromkeys(("torch", "keras", "tensorflow", "optax"), "NaN")
 
 ASPECTS = (
     Aspect(
@@ -52,10 +52,10 @@ ASPECTS = (
         "a label outside the classes",
         lambda m: _rows(m) and m.p == "Labels",
         {
-            "torch": "raises, but for ignore_index",
-            "keras": "raises, NaN, 0 or another class, by backend",
+            "torch": "raises, but for −100, which is ignored",
+            "keras": "raises on TensorFlow and PyTorch, 0 on JAX",
             "tensorflow": "raises; NaN under XLA and on a GPU",
-            "optax": "NaN or the last class, without a word",
+            "optax": "NaN with a finite gradient; −1 is the last class",
             "sklearn": "raises",
             "xent": "refuses (LabelError)",
         },
@@ -86,7 +86,7 @@ ASPECTS = (
         lambda m: m.ignore is not None,
         {
             "torch": "loss right, gradient NaN",
-            "keras": "loss and gradient NaN",
+            "keras": "loss and gradient 0, by ignore_class=",
             "tensorflow": "loss and gradient NaN",
             "optax": "loss and gradient NaN",
             "xent": "loss and gradient 0",
@@ -95,7 +95,13 @@ ASPECTS = (
     Aspect(
         "no example that counts",
         lambda m: m.ignore is not None and m.reduction == "mean",
-        {"torch": "NaN", "keras": "0", "tensorflow": "NaN", "optax": "NaN", "xent": 'empty= says it: "nan", "zero", "raise"'},
+        {
+            "torch": "NaN",
+            "keras": "0",
+            "tensorflow": "NaN",
+            "optax": "NaN",
+            "xent": 'empty= says it: "nan", "zero", "raise"',
+        },
     ),
     Aspect(
         "more than two axes",
@@ -144,13 +150,24 @@ ASPECTS = (
 )
 
 
+def edges(m: Meaning, source: str) -> dict[str, dict[str, str]]:
+    """Each edge at which some framework parts from the source: what the source does there, then what the others do."""
+    found = {}
+    for aspect in ASPECTS:
+        if aspect.applies(m) and source in aspect.does:
+            does = {source: aspect.does[source], **aspect.does}
+            if len(set(does.values())) > 1:
+                found[aspect.edge] = does
+    return found
+
+
 def differences(m: Meaning, source: str, to: str) -> tuple[str, ...]:
     """What still differs between an equal pair of calls, a line an edge."""
-    found = []
-    for aspect in ASPECTS:
-        if aspect.applies(m) and to in aspect.does and source in aspect.does and aspect.does[source] != aspect.does[to]:
-            found.append(f"{aspect.edge}: {aspect.does[to]}. {TITLES[source]}: {aspect.does[source]}")
-    return tuple(found)
+    return tuple(
+        f"{edge}: {does[to]}. {TITLES[source]}: {does[source]}"
+        for edge, does in edges(m, source).items()
+        if does.get(to, does[source]) != does[source]
+    )
 
 
 TITLES = {
