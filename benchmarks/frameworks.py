@@ -93,8 +93,8 @@ def report(results: dict[str, Any]) -> str:
         f"Measured {results['date']} by `{results['command']}`. A loss and its gradient by float32 scores "
         f"(scikit-learn: the loss of float32 probabilities): milliseconds, medians of at least {results['rounds']} "
         "rounds, in which both take turns in one process, warm; (…×) is the framework's own time over ours. Memory is "
-        "the peak of a warm step in a fresh process beyond what was resident before it, as a multiple of the scores; "
-        "the gradient alone is 1.",
+        "the peak of the first step of its size in a fresh process (compiling, where the framework does, included) "
+        "beyond what was resident before it, as a multiple of the scores; the gradient alone is 1.",
         "",
         *markdown(["machine", ""], [[k, v] for k, v in results["machine"].items()]),
     ]
