@@ -26,7 +26,7 @@ def memory(peer: str, shape: tuple[int, ...], dtype: str) -> float:
 
     Before it, scores and labels exist and the peer has run on 8 rows as long. Linux alone tells such a peak.
     """
-    return _start("memory", peer, shape, dtype)
+    return start("benchmarks._fresh", "memory", peer, "×".join(map(str, shape)), dtype)
 
 
 def first_call(shape: tuple[int, ...], dtype: str, repeats: int) -> dict[str, list[float]]:
@@ -36,12 +36,14 @@ def first_call(shape: tuple[int, ...], dtype: str, repeats: int) -> dict[str, li
     for _ in range(repeats):
         with tempfile.TemporaryDirectory() as cache:
             for name, samples in found.items():
-                samples.append(_start("first", name, shape, dtype, NUMBA_CACHE_DIR=cache))
+                sizes = "×".join(map(str, shape))
+                samples.append(start("benchmarks._fresh", "first", name, sizes, dtype, NUMBA_CACHE_DIR=cache))
     return found
 
 
-def _start(what: str, name: str, shape: tuple[int, ...], dtype: str, **environment: str) -> float:
-    command = [sys.executable, "-m", "benchmarks._fresh", what, name, "×".join(map(str, shape)), dtype]
+def start(module: str, *arguments: str, **environment: str) -> float:
+    """The number that a fresh process prints."""
+    command = [sys.executable, "-m", module, *arguments]
     done = subprocess.run(
         command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False
     )
@@ -75,6 +77,15 @@ def _status(field: str) -> int:
     return 1024 * int(found[1])
 
 
+def peak(step: Callable[[], Any]) -> int:
+    """Bytes of resident memory at the peak of a step, above those before it."""
+    gc.collect()
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the peak starts again from what is resident now
+    before = _status("VmRSS")
+    step()
+    return _status("VmHWM") - before
+
+
 def _memory(peer: str, shape: tuple[int, ...], dtype: str) -> float:
     import torch
 
@@ -87,11 +98,7 @@ def _memory(peer: str, shape: tuple[int, ...], dtype: str) -> float:
         _step(loss, z.detach()[:rows].clone().requires_grad_(), y[:rows].clone())
     if peer == COMPILED:
         torch._dynamo.config.error_on_recompile = True
-    gc.collect()
-    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the peak starts again from what is resident now
-    before = _status("VmRSS")
-    _step(loss, z, y)
-    return (_status("VmHWM") - before) / z.nbytes
+    return peak(lambda: _step(loss, z, y)) / z.nbytes
 
 
 def _first(name: str, shape: tuple[int, ...], dtype: str) -> float:

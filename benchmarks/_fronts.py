@@ -15,7 +15,8 @@ import numpy as np
 import xent
 
 Numbers: TypeAlias = Any
-Answer: TypeAlias = tuple[float, Numbers] | None
+#: The sum and its gradient; the gradient is None where a front end has none, all is None where it has no words.
+Answer: TypeAlias = tuple[float, Numbers | None] | None
 
 #: The smoothing of the smoothed case, the weights of the weighted one by class, and the label of an ignored row.
 SMOOTHING = 0.1
@@ -24,12 +25,14 @@ IGNORED = -1
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A batch as the user of a framework has it. ``z`` is float32; ``y`` labels (N,), or targets of z's shape."""
+    """A batch as a framework's user has it: ``z`` is float32, scores or probabilities; ``y`` labels (N,) or targets of
+    z's shape."""
 
     name: str
     kind: str  # "labels", "distribution" or "indicators"
     z: Numbers
     y: Numbers
+    probs: bool = False
     smoothing: float = 0.0
     class_weight: Numbers | None = None
     counted: Numbers | None = None
@@ -68,9 +71,13 @@ def _core(case: Case, array: Callable[[Numbers], Any]) -> tuple[Any, dict[str, A
     return P, {**options, "reduction": "sum"}
 
 
+def _prediction(case: Case, q: Any) -> Any:
+    return xent.Probabilities(q) if case.probs else xent.Logits(q)
+
+
 def core_numpy(case: Case) -> Answer:
     P, options = _core(case, lambda x: x)
-    total, gradient = xent.value_and_grad(P, xent.Logits(case.z), **options)
+    total, gradient = xent.value_and_grad(P, _prediction(case, case.z), **options)
     return float(total), gradient
 
 
@@ -87,7 +94,7 @@ def core_torch(case: Case) -> Answer:
     import torch
 
     P, options = _core(case, torch.as_tensor)
-    return _torch(case, lambda z: xent.cross_entropy(P, xent.Logits(z), **options))
+    return _torch(case, lambda z: xent.cross_entropy(P, _prediction(case, z), **options))
 
 
 def _jax(case: Case, loss: Callable[[Any], Any]) -> Answer:
@@ -101,7 +108,7 @@ def core_jax(case: Case) -> Answer:
     import jax.numpy as jnp
 
     P, options = _core(case, jnp.asarray)
-    return _jax(case, lambda z: xent.cross_entropy(P, xent.Logits(z), **options))
+    return _jax(case, lambda z: xent.cross_entropy(P, _prediction(case, z), **options))
 
 
 def _tensorflow(case: Case, loss: Callable[[Any], Any]) -> Answer:
@@ -114,11 +121,37 @@ def _tensorflow(case: Case, loss: Callable[[Any], Any]) -> Answer:
     return float(total), tape.gradient(total, z).numpy()
 
 
+def core_jax_eager(case: Case) -> Answer:
+    import jax
+    import jax.numpy as jnp
+
+    with jax.disable_jit():
+        P, options = _core(case, jnp.asarray)
+        total, gradient = xent.value_and_grad(P, _prediction(case, jnp.asarray(case.z)), **options)
+    return float(total), np.asarray(gradient)
+
+
+def core_tensorflow_xla(case: Case) -> Answer:
+    import tensorflow as tf
+
+    P, options = _core(case, tf.constant)
+
+    @tf.function(jit_compile=True)  # type: ignore[misc, unused-ignore]
+    def both(z: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(z)
+            total = xent.cross_entropy(P, _prediction(case, z), **options)
+        return total, tape.gradient(total, z)
+
+    total, gradient = both(tf.constant(case.z))
+    return float(total), gradient.numpy()
+
+
 def core_tensorflow(case: Case) -> Answer:
     import tensorflow as tf
 
     P, options = _core(case, tf.constant)
-    return _tensorflow(case, lambda z: xent.cross_entropy(P, xent.Logits(z), **options))
+    return _tensorflow(case, lambda z: xent.cross_entropy(P, _prediction(case, z), **options))
 
 
 def torch(case: Case) -> Answer:
@@ -127,6 +160,8 @@ def torch(case: Case) -> Answer:
     import xent.torch as F
 
     y = torch.as_tensor(case.labels)
+    if case.probs:
+        return _torch(case, lambda q: F.nll_loss(q.log(), y, reduction="sum"))
     if case.kind == "indicators":
         return _torch(case, lambda z: F.binary_cross_entropy_with_logits(z, y, reduction="sum"))
     weight = None if case.class_weight is None else torch.as_tensor(case.class_weight)
@@ -144,6 +179,8 @@ def optax(case: Case) -> Answer:
 
     from xent import optax as losses
 
+    if case.probs:
+        return None
     where = None if case.counted is None else jnp.asarray(case.counted)
     if case.kind == "indicators":
         return _jax(case, lambda z: losses.sigmoid_binary_cross_entropy(z, case.y).sum())
@@ -160,6 +197,8 @@ def tensorflow(case: Case) -> Answer:
 
     from xent import tensorflow as nn
 
+    if case.probs:
+        return None
     if case.kind == "indicators":
         return _tensorflow(case, lambda z: tf.reduce_sum(nn.sigmoid_cross_entropy_with_logits(labels=case.y, logits=z)))
     if case.kind == "distribution" or case.smoothing:
@@ -174,7 +213,7 @@ def keras(case: Case) -> Answer:
 
     from xent import keras as losses
 
-    options: dict[str, Any] = {"from_logits": True, "reduction": "sum"}
+    options: dict[str, Any] = {"from_logits": not case.probs, "reduction": "sum"}
     truth, factor = case.y, 1.0
     if case.kind == "indicators":
         # Keras's mean over the last axis is part of the loss.
@@ -193,16 +232,29 @@ def keras(case: Case) -> Answer:
         return factor * loss(truth, z, sample_weight=weight)
 
     run = {"torch": _torch, "jax": _jax, "tensorflow": _tensorflow}[keras.backend.backend()]
-    return run(case, total)
+    answer = run(case, total)
+    # Keras normalises probabilities first: by them it is another function, with another gradient.
+    return (answer[0], None) if case.probs and answer is not None else answer
+
+
+def sklearn(case: Case) -> Answer:
+    from xent.sklearn import log_loss
+
+    if not case.probs:
+        return None
+    return float(log_loss(case.labels, case.z, labels=range(case.z.shape[-1]), normalize=False)), None
 
 
 #: Those of one process; Keras chooses its backend when it is imported, so each of its three has a process of its own.
 FRONTS: dict[str, Callable[[Case], Answer]] = {
     "core, NumPy": core_numpy,
     "core, PyTorch": core_torch,
-    "core, JAX": core_jax,
-    "core, TensorFlow": core_tensorflow,
+    "core, JAX jit": core_jax,
+    "core, JAX eager": core_jax_eager,
+    "core, TensorFlow eager": core_tensorflow,
+    "core, TensorFlow XLA": core_tensorflow_xla,
     "xent.torch": torch,
     "xent.optax": optax,
     "xent.tensorflow": tensorflow,
+    "xent.sklearn": sklearn,
 }

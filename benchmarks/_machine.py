@@ -15,7 +15,7 @@ from pathlib import Path
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 #: What decides how memory comes from the system.
 _ALLOCATOR = ("THP_MEM_ALLOC_ENABLE", "GLIBC_TUNABLES", "LD_PRELOAD", "MALLOC_ARENA_MAX", "MALLOC_CONF")
-_PACKAGES = ("numpy", "numba", "torch", "jax", "jaxlib", "scikit-learn", "pyarrow")
+_PACKAGES = ("numpy", "numba", "torch", "jax", "jaxlib", "optax", "tensorflow", "keras", "scikit-learn", "pyarrow")
 
 
 def short(*packages: str) -> str:
@@ -80,6 +80,12 @@ def slug(machine: dict[str, str]) -> str:
     name = re.sub(r"\(.*?\)|\d+-Core|Processor|CPU|@.*", " ", machine["processor"])
     words = re.findall(r"[a-z0-9]+", name.lower())
     return "-".join([*words, f"{os.cpu_count()}cpu"])
+
+
+def shown(arguments: list[str]) -> list[str]:
+    """The arguments without the folder of the results, which is of no interest and may name a person."""
+    at = arguments.index("--out") if "--out" in arguments else len(arguments)
+    return arguments[:at] + arguments[at + 2 :]
 
 
 def _version(package: str) -> str:

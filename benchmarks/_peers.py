@@ -51,9 +51,9 @@ def _scores(shape: tuple[int, ...], dtype: str, modes: Modes) -> dict[str, Found
     z, y = scores_and_labels(shape, dtype)
     copied = torch.empty_like(z, requires_grad=False).fill_(0)  # its pages are touched here
     return {
-        OURS: _backward(lambda: X.cross_entropy(z, y), z),
-        TYPED: _backward(lambda: xent.cross_entropy(xent.Labels(y), xent.Logits(z)), z),
-        EAGER: _backward(lambda: F.cross_entropy(z, y), z),
+        OURS: backward(lambda: X.cross_entropy(z, y), z),
+        TYPED: backward(lambda: xent.cross_entropy(xent.Labels(y), xent.Logits(z)), z),
+        EAGER: backward(lambda: F.cross_entropy(z, y), z),
         COMPILED: _compiled(modes, F.cross_entropy, z, y),
         JAX: _jax(z.detach(), y),
         COPY: Peer(lambda: copied.copy_(z.detach())),
@@ -75,8 +75,8 @@ def _binary(shape: tuple[int, ...], dtype: str, modes: Modes) -> dict[str, Found
     z = (3 * torch.randn(shape, generator=g)).to(getattr(torch, dtype)).requires_grad_()
     t = torch.randint(2, shape, generator=g).to(z.dtype)
     return {
-        OURS: _backward(lambda: X.binary_cross_entropy_with_logits(z, t), z),
-        EAGER: _backward(lambda: F.binary_cross_entropy_with_logits(z, t), z),
+        OURS: backward(lambda: X.binary_cross_entropy_with_logits(z, t), z),
+        EAGER: backward(lambda: F.binary_cross_entropy_with_logits(z, t), z),
         COMPILED: _compiled(modes, F.binary_cross_entropy_with_logits, z, t),
     }
 
@@ -111,7 +111,7 @@ _BUILD: dict[str, Callable[[tuple[int, ...], str, Modes], dict[str, Found]]] = {
 }
 
 
-def _backward(loss: Callable[[], Any], z: Any, note: str = "") -> Peer:
+def backward(loss: Callable[[], Any], z: Any, note: str = "") -> Peer:
     """Forward and backward as in a training loop: the gradient of the step before is dropped, a new one is made."""
 
     def call() -> Any:
@@ -135,7 +135,7 @@ def _compiled(modes: Modes, function: Callable[..., Any], z: Any, truth: Any) ->
     candidates = {}
     for mode in modes:
         ready = torch.compile(function, mode=mode, dynamic=False, fullgraph=True)
-        candidates[mode] = _backward(lambda ready=ready: ready(z, truth), z)
+        candidates[mode] = backward(lambda ready=ready: ready(z, truth), z)
     with warnings.catch_warnings():
         # Its deprecation warnings about itself.
         warnings.simplefilter("ignore")

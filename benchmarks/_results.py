@@ -22,7 +22,7 @@ def table(group: str, cases: list[dict[str, Any]]) -> list[str]:
     """The cases of one group as a table in Markdown."""
     columns = PEERS[group]  # type: ignore[index]
     rows = [[case["name"], *(cell(case, name) for name in columns), verdicts(case)] for case in cases]
-    return _markdown(["", *columns, "targets"], rows)
+    return markdown(["", *columns, "targets"], rows)
 
 
 def cell(case: dict[str, Any], name: str) -> str:
@@ -91,11 +91,11 @@ def report(results: dict[str, Any]) -> str:
         "rounds, in which all peers take turns in one process, warm; (…×) is the peer's time over ours. The gradient "
         "is made anew at every call, as in a training loop.",
         "",
-        *_markdown(["machine", ""], [[k, v] for k, v in machine.items()]),
+        *markdown(["machine", ""], [[k, v] for k, v in machine.items()]),
     ]
     for setting, found in results["settings"].items():
         lines += ["", f"## Allocators: {setting}", "", explained(setting), ""]
-        lines += _markdown(["setting", ""], [[k, v] for k, v in found["environment"].items()])
+        lines += markdown(["setting", ""], [[k, v] for k, v in found["environment"].items()])
         for group in dict.fromkeys(case["group"] for case in found["cases"]):
             cases = [case for case in found["cases"] if case["group"] == group]
             lines += ["", f"### {TITLES[group]}", "", *table(group, cases)]
@@ -158,7 +158,7 @@ def readme(results: dict[str, Any], source: str) -> str:
             missed = [f"{what}: {measured}{verdict}" for what, measured, verdict in judged(case) if verdict != "met"]
             aims = "; ".join(missed) or "met"
             rows.append([f"{_SHORT[case['group']]} {case['name']}", cell(case, ours), *cells, aims])
-        lines += _markdown(["", "xent", *columns, "targets"], rows)
+        lines += markdown(["", "xent", *columns, "targets"], rows)
         fresh = [case for case in found["cases"] if case["group"] in ("memory", "first")]
         for case in fresh:
             lines += ["", f"{TITLES[case['group']]}, {line(case).partition(' ')[2]}."]
@@ -169,7 +169,8 @@ def readme(results: dict[str, Any], source: str) -> str:
 _SHORT = {"cross_entropy": "`cross_entropy`", "binary": "`binary_cross_entropy_with_logits`", "log_loss": "log loss"}
 
 
-def _markdown(head: list[str], rows: list[list[str]]) -> list[str]:
+def markdown(head: list[str], rows: list[list[str]]) -> list[str]:
+    """A table."""
     return [
         f"| {' | '.join(head)} |",
         f"|{'---|' * len(head)}",

@@ -70,7 +70,7 @@ def main() -> None:
 
 def measure(given: argparse.Namespace, settings: list[str]) -> dict[str, Any]:
     """The results: one process for each setting of the allocator, since that is read when a process starts."""
-    command = f"python -m benchmarks.cross_entropy {shlex.join(_shown(sys.argv[1:]))}".strip()
+    command = f"python -m benchmarks.cross_entropy {shlex.join(_machine.shown(sys.argv[1:]))}".strip()
     results: dict[str, Any] = {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "command": command,
@@ -103,12 +103,6 @@ def newest() -> Path:
     if not files:
         sys.exit("benchmarks/results has no results: run python -m benchmarks.cross_entropy first")
     return max(files, key=lambda path: (not files[path]["quick"], files[path]["date"]))
-
-
-def _shown(arguments: list[str]) -> list[str]:
-    """The arguments without the folder of the results, which is of no interest and may name a person."""
-    at = arguments.index("--out") if "--out" in arguments else len(arguments)
-    return arguments[:at] + arguments[at + 2 :]
 
 
 if __name__ == "__main__":

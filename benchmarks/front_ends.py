@@ -34,14 +34,15 @@ BOUND = BOUNDS["logits"][0]
 #: Rows, and classes.
 N, K = 12, 10
 
-Measured = tuple[float, float] | None
+#: The errors of the sum and of the gradient, where there is one.
+Measured = tuple[float, ...] | None
 
 
 def cases() -> dict[str, tuple[Case, Problem]]:
     """Every case by its name, in the order of the table, with the problem that the oracle solves."""
 
     def one(name: str, truth: str, regime: str = "random", k: int = K, **options: Any) -> tuple[Case, Problem]:
-        p = problem(truth, "logits", "float32", regime, N, k)
+        p = problem(truth, "probs" if options.get("probs") else "logits", "float32", regime, N, k)
         kind = "labels" if "labels" in truth else truth
         y = p.p if kind == "labels" else p.p.astype(np.float32)
         return Case(name, kind, p.q.astype(np.float32), y, **options), p
@@ -50,6 +51,7 @@ def cases() -> dict[str, tuple[Case, Problem]]:
     weights = rng.uniform(0.25, 4.0, K).astype(np.float32)
     found = [
         one("hard", "labels"),
+        one("hard, of probabilities", "labels", probs=True),
         one("soft", "distribution"),
         one("binary", "indicators", k=1),
         one("multi-label", "indicators"),
@@ -75,7 +77,7 @@ def exact(case: Case, p: Problem) -> Weighted:
 
 
 def judge(case: Case, found: Weighted, answer: Answer) -> Measured:
-    """(error of the total, error of the gradient) in units of eps·scale."""
+    """The errors in units of eps·scale."""
     if answer is None:
         return None
     total, gradient = answer
@@ -83,10 +85,10 @@ def judge(case: Case, found: Weighted, answer: Answer) -> Measured:
     c = np.ones(len(found.loss_scale)) if weight is None else weight.astype(np.float64)
     high, low = found.loss
     sums = (np.asarray([float(c @ high)]), np.asarray([float(c @ low)]))
-    return (
-        error(np.asarray([total]), sums, [float(c @ np.asarray(found.loss_scale))], "float32", "float32"),
-        error(gradient, found.gradient, found.gradient_scale, "float32", "float32"),
-    )
+    of_sum = error(np.asarray([total]), sums, [float(c @ np.asarray(found.loss_scale))], "float32", "float32")
+    if gradient is None:
+        return (of_sum,)
+    return of_sum, error(gradient, found.gradient, found.gradient_scale, "float32", "float32")
 
 
 def run(fronts: dict[str, Callable[[Case], Answer]]) -> dict[str, dict[str, Measured]]:
@@ -123,7 +125,7 @@ def page(found: dict[str, dict[str, Measured]]) -> str:
     """The page as Markdown: one row a front end, one column a case."""
     lines = ["| front end | " + " | ".join(cases()) + " |", "|---|" + "---:|" * len(cases())]
     for front, by_case in found.items():
-        cells = ["–" if by_case[name] is None else "{:.2f}, {:.2f}".format(*by_case[name]) for name in cases()]  # type: ignore[misc]
+        cells = [", ".join(f"{e:.2f}" for e in by_case[name] or ()) or "–" for name in cases()]
         lines.append(f"| {front} | " + " | ".join(cells) + " |")
     return "\n".join([TEXT, "", *lines, "", f"Bound: {BOUND:g}, for all.", ""])
 
@@ -140,7 +142,9 @@ one column); labels, a probability for each class, or yes/no outcomes; smoothing
 third row ignored; scores of −∞ where the target has no mass; scores in ±10⁴; scores that lead by 8 to 37.
 
 A framework without words for a case gets what its users write: losses times weights (TensorFlow, optax), smoothed
-one-hot rows (TensorFlow, optax). Keras's mean over the last axis of yes/no outcomes is undone."""
+one-hot rows (TensorFlow, optax). Keras's mean over the last axis of yes/no outcomes is undone. A dash: the
+framework has no helper for it. scikit-learn's takes probabilities, and has no gradient; Keras normalises probabilities
+before it uses them, so that its gradient by them is another function's and not compared."""
 
 
 def skeleton(text: str) -> str:

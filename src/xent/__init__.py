@@ -1,7 +1,7 @@
 """Cross-entropy, done once: H(P, Q) = −Σ P log Q.
 
 P, the truth, is ``Labels``, ``Distribution`` or ``Indicators``; Q, the prediction, is ``Logits``, ``LogProbabilities``,
-``Probabilities`` or ``Projection``. ``cross_entropy(P, Q)`` works for every pair, on NumPy and PyTorch, in nats.
+``Probabilities`` or ``Projection``. ``cross_entropy(P, Q)`` works for every pair, on NumPy, PyTorch and JAX, in nats.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -47,8 +47,9 @@ def held(Q: Any) -> Any:
 
 
 def in_numpy(x: Any) -> Any:
-    """A tensor in float64 (labels as they are)."""
-    x = tf.convert_to_tensor(x)
+    """A tensor in float64 (labels as they are); what is none as it is."""
+    if not tf.is_tensor(x):
+        return np.asarray(x)
     return x.numpy() if x.dtype.is_integer else tf.cast(x, tf.float64).numpy()
 
 

@@ -40,12 +40,12 @@ def test_d5_labels_out_of_range(run: Callable[..., Any]) -> None:
 
 def test_d8_no_mass_on_an_impossible_class(run: Callable[..., Any]) -> None:
     loss, gradient = both(run, xent.Distribution(tf.constant([[0.5, 0.0, 0.5]])), [[1.0, -INF, 3.0]])
-    near(loss, [1.1269280110429725])
+    near(loss, tf.constant([1.1269280110429725], tf.float64))
     p = 1 / (1 + np.exp(2))
-    near(gradient, [[p - 0.5, 0.0, 0.5 - p]])
+    near(gradient, tf.constant([[p - 0.5, 0.0, 0.5 - p]], tf.float64))
     loss, gradient = both(run, xent.Labels(tf.constant([1])), [[1.0, -INF, 3.0]])
     near(loss, [INF])
-    near(gradient, [[p, -1.0, 1 - p]])
+    near(gradient, tf.constant([[p, -1.0, 1 - p]], tf.float64))
 
 
 def test_d9_certainty_in_a_sigmoid_and_in_a_softmax(run: Callable[..., Any]) -> None:
@@ -106,7 +106,7 @@ def test_d19_a_row_that_does_not_count_has_zero_loss_and_gradient(run: Callable[
     rows = [[1.0, 2.0, 3.0], [NAN, NAN, 1.0], [INF, INF, -INF]]
     P = xent.Labels(tf.constant([2, -7, -7]), ignore=-7)
     loss, gradient = both(run, P, rows)
-    near(loss[:1], [0.4076059644443804])
+    near(loss[:1], tf.constant([0.4076059644443804], tf.float64))
     np.testing.assert_array_equal(loss[1:], [0.0, 0.0])
     np.testing.assert_array_equal(gradient[1:], np.zeros((2, 3)))
     w = tf.constant([1.0, 0.0, 0.0], tf.float64)

@@ -16,7 +16,7 @@ RUNS = {"eager": lambda f, *x: f, **MODES}
 
 
 def hessian(P: Any, kind: type, x: Any) -> Any:
-    with tf.GradientTape() as outer:
+    with tf.GradientTape(persistent=True) as outer:
         outer.watch(x)
         gradient = value_and_tape(P, kind, x, reduction="sum")[1]
     return outer.jacobian(gradient, x, experimental_use_pfor=False)
@@ -92,21 +92,34 @@ def test_the_targets_derivative_and_the_mixed_one() -> None:
     near(tf.function(lambda s, z: mixed(loss, s, z), jit_compile=True)(s, z), mixed(plain, s, z))
 
 
-@pytest.mark.parametrize("run", ["eager", "graph"])
-@pytest.mark.parametrize(
-    ("P", "Q"), [("labels", "logits"), ("soft", "logits"), ("yes", "logits"), ("teacher", "log_probs")]
-)
-def test_forward_mode(P: str, Q: str, run: str) -> None:
+def jvp(P: str, Q: str) -> tuple[Any, Any, Any]:
+    """The derivative along a direction in forward mode as a function of the array; the array; and what it should be."""
     truth, prediction = problem(P, Q)
     kind, x = type(prediction), held(prediction)
     v = tf.constant(np.random.default_rng(5).normal(size=x.shape))
 
-    def jvp(x: Any) -> Any:
+    def forward_mode(x: Any) -> Any:
         with tf.autodiff.ForwardAccumulator(x, v) as forward:
             loss = xent.cross_entropy(truth, kind(x))
         return forward.jvp(loss)
 
-    near(RUNS[run](jvp)(x), tf.reduce_sum(value_and_tape(truth, kind, x)[1] * v))
+    return forward_mode, x, tf.reduce_sum(value_and_tape(truth, kind, x)[1] * v)
+
+
+FORWARD = [("labels", "logits"), ("soft", "logits"), ("yes", "logits"), ("teacher", "log_probs"), ("yes", "probs")]
+
+
+@pytest.mark.parametrize(("P", "Q"), FORWARD)
+def test_forward_mode(P: str, Q: str) -> None:
+    forward_mode, x, expected = jvp(P, Q)
+    near(forward_mode(x), expected)
+
+
+@pytest.mark.parametrize(("P", "Q"), FORWARD)
+def test_forward_mode_in_a_graph_is_refused_and_not_zero(P: str, Q: str) -> None:
+    forward_mode, x, _ = jvp(P, Q)
+    with pytest.raises(LookupError, match="no forward mode for custom gradients in a graph"):
+        MODES["graph"](forward_mode)(x)
 
 
 @pytest.mark.parametrize("outer", ["eager", "graph", "xla"])
@@ -171,7 +184,7 @@ def test_nothing_of_the_size_of_the_scores_is_kept_for_the_gradient(mode: str) -
         if output.shape.rank == 2 and output.shape[-1] == classes
     ]
     # The scores, under one name or another, and nothing that was computed from them.
-    assert {x.op.type for x in made} <= {"ReadVariableOp", "Identity", "IdentityN", "StopGradient"}
+    assert {x.op.type for x in made} <= {"ReadVariableOp", "Identity", "IdentityN", "StopGradient", "PreventGradient"}
 
 
 def test_eagerly_nothing_of_the_size_of_the_scores_is_made_before_the_gradient() -> None:

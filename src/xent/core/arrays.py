@@ -113,7 +113,7 @@ def device_name(x: Array) -> str:
     if library(x) != "jax":
         return str(getattr(x, "device", "cpu"))
     jax = sys.modules["jax"]
-    if isinstance(x, jax.core.Tracer):
+    if isinstance(x, jax.core.Tracer) or not hasattr(x, "devices"):
         return str(jax.default_backend())
     return " and ".join(sorted({device.platform for device in x.devices()}))
 
@@ -158,6 +158,16 @@ def to_compute(x: Array) -> Array:
     """x in the type that its arithmetic is done in."""
     xp = namespace(x)
     return xp.astype(x, compute_dtype(x), copy=False)
+
+
+def classes_last(x: Array, axis: int) -> Array:
+    """x with its class axis last. Not moved where it is there: JAX would make a copy."""
+    return x if axis == x.ndim - 1 else namespace(x).moveaxis(x, axis, -1)
+
+
+def classes_at(x: Array, axis: int) -> Array:
+    """The way back."""
+    return x if axis == x.ndim - 1 else namespace(x).moveaxis(x, -1, axis)
 
 
 def sum_classes(x: Array, *, keepdims: bool = False) -> Array:

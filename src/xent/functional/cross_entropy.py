@@ -8,7 +8,7 @@ from typing import Any
 
 from xent.backends import on_arrays
 from xent.core import algebra
-from xent.core.arrays import Array, detached
+from xent.core.arrays import Array, classes_at, detached
 from xent.core.penalties import Penalty
 from xent.core.predictions import Projection
 from xent.core.reduction import Empty, Reduction
@@ -150,7 +150,7 @@ def value_and_grad(
         c = parts(call, reducer) if shaping is None and not penalties else None
         if c is not None and call.target is not None:
             each, gradient = call.kernel().row_fused(call.q, call.target, call.link, c)
-            value, gradient = total(call, reducer, each), call.xp.moveaxis(gradient, -1, call.axis)
+            value, gradient = total(call, reducer, each), classes_at(gradient, call.axis)
         else:
             losses = _values(call, shaping, penalties)
             value = reducer(call, losses)
@@ -260,7 +260,7 @@ def _gradient(call: Call, shaping: Shaping | None, penalties: tuple[Penalty, ...
         slopes = {name: slope * scale for name, slope in slopes.items()}
         coefficients = row_coefficients(slopes, call.target, call.classes)
         gradient = kernel.row_gradient(call.q, call.target, call.link, coefficients)
-        return call.xp.moveaxis(gradient, -1, call.axis)
+        return classes_at(gradient, call.axis)
     yes, no = call.elements()
     a, b = algebra.element_derivatives(yes, no, call.t, call.positive_weight, shaping, call.weight, call.counted)
     return kernel.element_gradient(call.q, call.link, a * scale, b * scale)

@@ -6,7 +6,7 @@ from typing import Any
 
 from xent.backends import Backend, find
 from xent.core import checks, values
-from xent.core.arrays import Array, compute_dtype, device_name, device_of, dtype_name, library, namespace
+from xent.core.arrays import Array, classes_last, compute_dtype, device_name, device_of, dtype_name, library, namespace
 from xent.core.predictions import Logits, LogProbabilities, Probabilities, Projection
 from xent.core.targets import Distribution, Indicators, Labels
 from xent.core.values import Inspector
@@ -68,7 +68,7 @@ def prepare(
 
     q = projected_scores(Q, counted, w) if isinstance(Q, Projection) else source
     if rows:
-        q = xp.moveaxis(q, axis, -1)
+        q = classes_last(q, axis)
     q, found_sound = _checked_prediction(q, link, inspect, rows)
     if class_weight is not None:
         c = weight_array(class_weight, source, "class_weight=", reads)
@@ -99,7 +99,7 @@ def prepare_prediction(Q: Any, *, weight: Any, want: frozenset[Statistic]) -> Ca
         checks.require_weight_shape(w, examples, "weight=", "example")
     inspect = Inspector(reads, takes_part(None, w, examples), axis)
     q = projected_scores(Q, None, w) if isinstance(Q, Projection) else source
-    q, found_sound = _checked_prediction(xp.moveaxis(q, axis, -1), link, inspect, True)
+    q, found_sound = _checked_prediction(classes_last(q, axis), link, inspect, True)
     task = _task(backend, q, "rows", link, None, want, found_sound)
     return Call(backend, xp, task, q, axis, None, None, None, w, None, reads)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xent.backends import Backend
 from xent.core import values
-from xent.core.arrays import Array, compute_dtype, device_of, namespace, to_compute
+from xent.core.arrays import Array, classes_last, compute_dtype, device_of, namespace, to_compute
 from xent.core.targets import Distribution, Indicators, Labels
 from xent.core.values import Inspector
 from xent.functional.call import P_
@@ -65,7 +65,7 @@ def probabilities_of(
     P: Distribution, truth: Array, like: Array, axis: int, backend: Backend, inspect: Inspector
 ) -> tuple[Array | None, Array | None]:
     """(probabilities, None) or (None, log-probabilities) of P, checked, classes last."""
-    x = namespace(truth).moveaxis(truth, axis, -1)
+    x = classes_last(truth, axis)
     if P.holds == "probs":
         hint = "If these are scores write Distribution.from_logits(…). If the class axis is another one, tell Q: axis=."
         if not sound(x, log=False, reads=inspect.reads):

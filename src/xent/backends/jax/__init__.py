@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from xent.backends.jax.elements import elements
 from xent.backends.jax.kernel import operating
+from xent.backends.jax.memory import readable
 from xent.backends.jax.row_sum import row_sum
 from xent.backends.jax.rows import rows
 from xent.backends.jax.slopes import Spec
@@ -31,10 +32,10 @@ class JaxBackend:
     def reads(self, x: Array, *others: Any) -> bool:
         if any(isinstance(y, jax.core.Tracer) for y in (x, *others)):
             return False
-        return x.is_fully_addressable and all(device.platform == "cpu" for device in x.devices())
+        return readable(x)
 
     def traced(self, x: Array) -> bool:
-        return isinstance(x, jax.core.Tracer)
+        return not hasattr(x, "devices") or isinstance(x, jax.core.Tracer)
 
     def quiet(self) -> AbstractContextManager[object]:
         return nullcontext()

@@ -12,13 +12,14 @@ from xent.core.arrays import Array
 
 def in_memory(*arrays: Array) -> bool:
     """Whether all arrays are concrete, and each is whole in the memory of one CPU device."""
-    return all(
-        not isinstance(x, jax.core.Tracer)
-        and x.is_fully_addressable
-        and len(devices := x.devices()) == 1
-        and next(iter(devices)).platform == "cpu"
-        for x in arrays
-    )
+    return all(readable(x) and len(x.devices()) == 1 for x in arrays)
+
+
+def readable(x: Array) -> bool:
+    """Whether an array is concrete, and all of it in memory. A constant inside a program that is traced is not."""
+    if isinstance(x, jax.core.Tracer) or not hasattr(x, "devices"):
+        return False
+    return bool(x.is_fully_addressable) and all(device.platform == "cpu" for device in x.devices())
 
 
 def device_of(x: Array) -> Any:

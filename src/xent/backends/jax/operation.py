@@ -52,7 +52,7 @@ class Job(Hashable, Protocol):
 
 def operate(job: Job, **operands: Any) -> list[Array]:
     """The results of a job; operands that are None are left out."""
-    given = {name: jnp.asarray(x) for name, x in operands.items() if x is not None}
+    given = {name: x for name, x in operands.items() if x is not None}
     found: list[Array] = operation_p.bind(*alike(list(given.values())), job=job, names=tuple(given))
     return found
 

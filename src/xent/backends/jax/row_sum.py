@@ -58,7 +58,7 @@ class Fused(RowJob):
 def row_sum(q: Array, target: Target, c: Array, spec: Spec) -> Array:
     """Σ c·ℓ; differentiable in all. A row of c = 0 whose loss is not finite adds 0."""
     c = jnp.broadcast_to(c, q.shape[:-1]).astype(compute_dtype(q))
-    given = {name: jnp.asarray(x) for name, x in operands_of(target).items() if x is not None}
+    given = {name: x for name, x in operands_of(target).items() if x is not None}
     found: Array = sum_p.bind(*alike([q, c, *given.values()]), spec=spec, names=tuple(given), keep=0)
     return found
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from xent.backends.tensorflow.compiled import in_graph
 from xent.backends.tensorflow.elements import elements
-from xent.backends.tensorflow.row_gradient import Spec
 from xent.backends.tensorflow.rows import rows
 from xent.backends.tensorflow.shaping import shape
+from xent.backends.tensorflow.slopes import Spec
 from xent.backends.tensorflow.surprisals import surprisals
 from xent.core.arrays import Array
 from xent.core.shaping import Shaping

@@ -17,15 +17,23 @@ def in_graph(x: Array) -> bool:
 
 
 def compiled(function: Callable[..., Any], static: Hashable, *tensors: Array | None) -> Any:
-    """``function(static, *tensors)``, whose own derivatives nobody asks for.
+    """``function(static, *tensors)``, for the inside of a custom gradient, which says what its derivatives are.
 
     XLA compiles a program for each shape. Where a graph is traced for batches of any length that could be one for each
     batch, so there the operations go into the graph as they are: slower, but without pauses.
     """
+    # A tape that saw the tensors would have the program hand out everything that it computes on the way.
     tensors = tuple(None if x is None else tf.stop_gradient(x) for x in tensors)
     if all(x is None or x.shape.is_fully_defined() for x in tensors):
         return _program(function, static)(*tensors)
     return function(static, *tensors)
+
+
+def refuse_forward_mode(x: Array) -> Array:
+    """0, through which no derivative goes: forward mode in a graph differentiates what is inside of a custom gradient,
+    and would find nothing."""
+    why = "xent: TensorFlow has no forward mode for custom gradients in a graph; call it eagerly, or take two tapes."
+    return tf.reduce_sum(tf.raw_ops.PreventGradient(input=x[..., :0], message=why))
 
 
 @cache

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from xent.backends.tensorflow.compiled import compiled, in_graph
+from xent.backends.tensorflow.compiled import compiled, in_graph, refuse_forward_mode
 from xent.core.arrays import Array, times, to_compute
 from xent.kernels.composed import composed
 from xent.kernels.protocol import Kernel, Link
@@ -20,12 +20,22 @@ def elements(q: Array, kernel: Kernel, link: Link) -> tuple[Array, Array]:
         def backward(d_yes: Array, d_no: Array) -> Array:
             return _gradient(q, d_no, d_yes, kernel, link)
 
-        if in_graph(q):
-            return compiled(_composed_statistics, link, q), backward
-        return kernel.element_statistics(q, link), backward
+        if not in_graph(q):
+            return kernel.element_statistics(q, link), backward
+        yes, no = compiled(_statistics_in_graph, link, q)
+        nothing = tf.cast(refuse_forward_mode(q[..., None]), yes.dtype)
+        return (yes + nothing, no + nothing), backward
 
     yes, no = statistics(q)
     return yes, no
+
+
+def _statistics_in_graph(link: Link, q: Array) -> tuple[Array, Array]:
+    return composed.element_statistics(q, link)
+
+
+def _gradient_in_graph(link: Link, q: Array, a: Array, b: Array) -> Array:
+    return composed.element_gradient(q, link, a, b)
 
 
 def _gradient(q: Array, a: Array, b: Array, kernel: Kernel, link: Link) -> Array:
@@ -42,19 +52,11 @@ def _gradient(q: Array, a: Array, b: Array, kernel: Kernel, link: Link) -> Array
             return tf.cast(g * (times(a, d_no) + times(b, d_yes)), q.dtype), g * no, g * yes
 
         if in_graph(q):
-            return compiled(_composed_gradient, link, q, a, b), backward
+            return compiled(_gradient_in_graph, link, q, a, b), backward
         return kernel.element_gradient(q, link, a, b), backward
 
     found: Array = gradient(q, a, b)
     return found
-
-
-def _composed_statistics(link: Link, q: Array) -> tuple[Array, Array]:
-    return composed.element_statistics(q, link)
-
-
-def _composed_gradient(link: Link, q: Array, a: Array, b: Array) -> Array:
-    return composed.element_gradient(q, link, a, b)
 
 
 def _slopes(x: Array, link: Link) -> tuple[Array, Array, Array, Array]:

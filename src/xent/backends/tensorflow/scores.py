@@ -7,25 +7,20 @@ once more, with m and r kept: a·exp(z − m)/(1 + r) − b·t, and ((a − b·t
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 
 from xent.core.arrays import Array, pick, to_compute
 from xent.kernels.composed import composed, dense_target
 from xent.kernels.protocol import HardTarget, Link, RowCoefficients, Statistic, Target
 
-#: What is found here; for the rest there is the composed kernel.
-OURS: frozenset[Statistic] = frozenset({"loss", "lse"})
 
-
-def takes(link: Link, want: tuple[Statistic, ...]) -> bool:
-    return link == "logits" and OURS.issuperset(want)
-
-
-def statistics(spec: Any, q: Array, index: Any, probs: Any, log_probs: Any) -> dict[str, Array]:
-    """The statistics that are wanted; and "peak" m and "rest" r for the gradient."""
-    target: Target | None = spec.target(index, probs, log_probs)
+def statistics(
+    q: Array, target: Target | None, link: Link, want: tuple[Statistic, ...]
+) -> tuple[dict[str, Array], Array | None, Array | None]:
+    """The statistics that are wanted, and m and r for the gradient, where scores have no more asked of them."""
+    if link != "logits" or not {"loss", "lse"}.issuperset(want):
+        found = composed.row_statistics(q, target, link, frozenset(want))
+        return {name: getattr(found, name) for name in want}, None, None
     z = to_compute(q)
     peak = tf.reduce_max(z, axis=-1, keepdims=True)
     at_peak = z == peak
@@ -35,13 +30,11 @@ def statistics(spec: Any, q: Array, index: Any, probs: Any, log_probs: Any) -> d
     m = peak[..., 0]
     rest = tf.where(_undefined(m, ties), tf.constant(float("nan"), z.dtype), below + ties)
     excess = tf.math.log1p(rest)
-    found = {"peak": m, "rest": rest}
-    if "lse" in spec.want:
-        found["lse"] = m + excess
-    if "loss" in spec.want:
+    each = {"lse": m + excess} if "lse" in want else {}
+    if "loss" in want:
         assert target is not None
-        found["loss"] = _loss(z, at_peak, m, excess, target)
-    return found
+        each["loss"] = _loss(z, at_peak, m, excess, target)
+    return each, m, rest
 
 
 def _undefined(m: Array, ties: Array) -> Array:
@@ -68,33 +61,24 @@ def _loss(z: Array, at_peak: Array, m: Array, excess: Array, target: Target) -> 
 
 
 def gradient(
-    spec: Any, q: Array, index: Any, probs: Any, log_probs: Any, a: Any, b: Any, h: Any, peak: Any, rest: Any
+    q: Array, target: Target | None, link: Link, c: RowCoefficients, m: Array | None, rest: Array | None
 ) -> Array:
-    """``Kernel.row_gradient``, from the peak and the rest of each row where they were kept."""
-    target = spec.target(index, probs, log_probs)
-    if peak is None or a is None or h is not None:
-        return composed.row_gradient(q, target, spec.link, RowCoefficients(a, b, h))
+    """``Kernel.row_gradient``, from m and r where they were kept."""
+    if m is None or rest is None or c.a is None or c.h is not None:
+        return composed.row_gradient(q, target, link, c)
     z = to_compute(q)
-    a, m, r = a[..., None], peak[..., None], rest[..., None]
+    a, m, r = c.a[..., None], m[..., None], rest[..., None]
     zero = tf.zeros([], z.dtype)
     share = 1.0 / (1.0 + r)
     at_peak = z == m
-    # Also where m = +∞, and exp(m − m) were NaN.
+    # 1 at a peak of +∞ too, where exp(m − m) is NaN.
     power = tf.where(at_peak, tf.ones([], z.dtype), tf.exp(z - m))
     idle = a == 0
-    if b is None or target is None:
+    if c.b is None or target is None:
         found = a * share * power
     else:
-        b = b[..., None]
+        b = c.b[..., None]
         idle = idle & (b == 0)
         bt = b * dense_target(target, z)
         found = tf.where(at_peak, ((a - bt) - bt * r) * share, a * share * power - bt)
     return tf.cast(tf.where(idle, zero, found), q.dtype)
-
-
-def row_statistics(spec: Any, q: Array, index: Any, probs: Any, log_probs: Any) -> dict[str, Array]:
-    """What ``spec`` wants of rows of any kind, in a graph."""
-    if takes(spec.link, spec.want):
-        return statistics(spec, q, index, probs, log_probs)
-    found = composed.row_statistics(q, spec.target(index, probs, log_probs), spec.link, frozenset(spec.want))
-    return {name: getattr(found, name) for name in spec.want}

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from xent.backends.tensorflow.compiled import compiled, in_graph
 from xent.core.arrays import Array, to_compute
 from xent.kernels import composed
 from xent.kernels.protocol import Link
@@ -20,18 +19,13 @@ def surprisals(q: Array, link: Link) -> Array:
     return -x if link == "log_probs" else -tf.math.log(x)
 
 
-def _composed(link: Link, q: Array) -> Array:
-    return composed.surprisals(q, link)
-
-
 @tf.custom_gradient  # type: ignore[untyped-decorator]
 def _surprisals(q: Array) -> tuple[Array, Callable[[Array], Array]]:
     """s = −log softmax(z); ∂s = ⟨p, ∂z⟩ − ∂z."""
-    s = compiled(_composed, "logits", q) if in_graph(q) else composed.surprisals(q, "logits")
 
     def backward(g: Array) -> Array:
         # Of q and not of s, which is a constant here: so the gradient has a gradient.
         p = tf.exp(-surprisals(q, "logits"))
         return tf.cast(p * tf.reduce_sum(g, axis=-1, keepdims=True) - g, q.dtype)
 
-    return s, backward
+    return composed.surprisals(q, "logits"), backward
