@@ -159,7 +159,7 @@ def _names(calls: str) -> dict[str, Any]:
     if calls == "keras":
         import keras
 
-        return {"keras": keras}
+        return {"keras": keras, "K": keras.losses}
     if calls == "optax":
         import optax
 

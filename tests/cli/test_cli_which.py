@@ -56,7 +56,10 @@ def test_json() -> None:
         (("torch.nn.NLLLoss", "--pos-weight"), "one of its keywords"),
         (("torch.nn.NLLLoss", "--p", "index"), "a helper or the three answers"),
         (("--outcomes", "many", "--q", "scores", "--p", "index"), "yes-no, for outcomes=many"),
-        (("--outcomes", "one", "--q", "scores", "--p", "index", "--smoothing=0.1"), "Keywords belong to a helper"),
+        (
+            ("--outcomes", "one", "--q", "scores", "--p", "index", "--smoothing", "0.1"),
+            "Keywords belong to a helper, and follow",
+        ),
         (("torch.nn.NLLLoss", "more"), "one helper, and its keywords"),
     ],
 )

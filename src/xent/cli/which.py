@@ -58,13 +58,15 @@ def which_command(
 
 
 def _answered(name: str | None, given: Sequence[str | None], extra: Sequence[str]) -> Answer:
+    if name is not None and name.startswith("--"):  # a keyword where the helper should be: not one of ours
+        extra, name = [name, *extra], None
     if name is not None:
         if any(value is not None for value in given):
             raise OptionError("arguments", "a helper or the three answers", "both", "Leave one of them out.")
         return which(name, **keywords(extra))
     if extra:
         raise OptionError(
-            "arguments", "the three answers", f"{extra[0]} as well", "Keywords belong to a helper's name."
+            "arguments", "the three answers", f"{extra[0]} as well", "Keywords belong to a helper, and follow its name."
         )
     missing = [question for question, value in zip(QUESTIONS, given, strict=True) if value is None]
     if missing and not (sys.stdin.isatty() and sys.stdout.isatty()):
