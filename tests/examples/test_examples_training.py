@@ -50,3 +50,17 @@ def test_another_loss_is_noticed() -> None:
     done = run("-c", code)
     assert done.returncode == 1, done.stderr
     assert "NOT THE SAME within rounding" in done.stdout
+
+
+def test_tensorflow_trains_the_same_curve_and_another_loss_is_noticed() -> None:
+    done = run(str(EXAMPLES / "tensorflow_loop.py"), "--steps", "30")
+    assert done.returncode == 0, done.stderr
+    assert "the same within rounding" in done.stdout
+    code = (
+        "import sys, tensorflow_loop as t; ours = t.LOSSES['xent']; "
+        "t.LOSSES['xent'] = lambda y, z: ours(y, 1.0001 * z); "
+        "sys.argv = ['tensorflow_loop', '--steps', '30']; t.main()"
+    )
+    done = run("-c", code)
+    assert done.returncode == 1, done.stderr
+    assert "NOT THE SAME within rounding" in done.stdout

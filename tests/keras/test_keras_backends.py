@@ -1,4 +1,4 @@
-"""The cases of ``keras_cases_*.py`` on each backend of Keras, in a process of its own: it is fixed at Keras's import."""
+"""The cases of ``keras_cases_*.py`` on each backend of Keras, in a process of its own, since it is fixed at the import."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-
-import xent
+from keras_processes import ONE_THREAD, SOURCE
 
 HERE = Path(__file__).parent
 CASES = sorted(str(path) for path in HERE.glob("keras_cases_*.py"))
@@ -22,7 +21,7 @@ def test_cases(backend: str) -> None:
     for module in ("keras", backend):
         if find_spec(module) is None:
             pytest.skip(f"{module} is not installed")
-    environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(Path(xent.__file__).parents[1])}
+    environment = {**os.environ, **ONE_THREAD, "KERAS_BACKEND": backend, "PYTHONPATH": SOURCE}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--show-capture=no", *CASES],
         capture_output=True,

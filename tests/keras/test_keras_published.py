@@ -13,15 +13,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-
-import xent
+from keras_processes import ONE_THREAD, SOURCE
 
 PROGRAM = Path(__file__).with_name("keras_published.py")
 MODULES = {"torch": "torch", "jax": "jax", "tensorflow": "tensorflow"}
 _SPARSE = "losses/losses_test.py::SparseCategoricalCrossentropyTest::"
 _AXIS = (
-    "Keras refuses a class axis other than the last on TensorFlow and JAX, and takes it on PyTorch. The sum over classes "
-    "is the same sum whichever axis they lie on: ours takes every axis on every backend."
+    "Keras refuses a class axis other than the last on TensorFlow and JAX, and takes it on PyTorch. The sum over "
+    "classes is the same sum whichever axis they lie on: ours takes every axis on every backend."
 )
 #: Test, why ours does not pass it.
 EXCEPTED: dict[str, dict[str, str]] = {
@@ -51,7 +50,7 @@ def test_the_tests_of_keras_pass(backend: str) -> None:
     for module in ("keras", MODULES[backend]):
         if find_spec(module) is None:
             pytest.skip(f"{module} is not installed")
-    environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(Path(xent.__file__).parents[1])}
+    environment = {**os.environ, **ONE_THREAD, "KERAS_BACKEND": backend, "PYTHONPATH": SOURCE}
     done = subprocess.run(
         [sys.executable, str(PROGRAM)], capture_output=True, text=True, check=False, env=environment, timeout=500
     )

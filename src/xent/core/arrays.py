@@ -181,6 +181,19 @@ def sum_classes(x: Array, *, keepdims: bool = False) -> Array:
     return namespace(x).sum(x, axis=-1, keepdims=keepdims)
 
 
+def log1p(x: Array) -> Array:
+    """log(1 + x) to a unit or two in the last place.
+
+    XLA's own is up to 117 of them off in float64 between −0.42 and −0.35 (JAX 0.10.2, TensorFlow 2.21); outside ±0.25
+    1 + x loses nothing that its logarithm would show.
+    """
+    xp = namespace(x)
+    if library(x) not in ("jax", "tensorflow") or dtype_name(x) != "float64":
+        return xp.log1p(x)
+    near = xp.abs(x) < 0.25
+    return xp.where(near, xp.log1p(xp.where(near, x, xp.zeros_like(x))), xp.log(1.0 + x))
+
+
 def pick(x: Array, index: Array) -> Array:
     """x[…, index] of each row: one class of the last axis."""
     if library(x) == "torch":

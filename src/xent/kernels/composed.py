@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from xent.core import algebra
-from xent.core.arrays import Array, device_of, namespace, pick, sum_classes, to_compute, to_index
+from xent.core.arrays import Array, device_of, log1p, namespace, pick, sum_classes, to_compute, to_index
 from xent.kernels.coefficients import row_coefficients, target_probs
 from xent.kernels.protocol import (
     HardTarget,
@@ -100,7 +100,7 @@ class Composed:
             return xp.where(x < 0, -x, 0.0) + tail, xp.where(x > 0, x, 0.0) + tail
         if link == "log_probs":
             return -x, _minus_log1mexp(x, xp)
-        return -xp.log(x), -xp.log1p(-x)
+        return -xp.log(x), -log1p(-x)
 
     def element_gradient(self, q: Array, link: Link, a: Array, b: Array) -> Array:
         xp = namespace(q)
@@ -245,7 +245,7 @@ def _minus_log1mexp(x: Array, xp: Any) -> Array:
     """−log(1 − e^x) for x ≤ 0; either form is exact on its own side of −ln 2."""
     near = xp.where(x > -_LN2, x, -_LN2)
     far = xp.where(x > -_LN2, -_LN2, x)
-    return xp.where(x > -_LN2, -xp.log(-xp.expm1(near)), -xp.log1p(-xp.exp(far)))
+    return xp.where(x > -_LN2, -xp.log(-xp.expm1(near)), -log1p(-xp.exp(far)))
 
 
 def _all_zero(a: Array | None, b: Array | None, h: Array | None, xp: Any) -> Array:
