@@ -1,8 +1,8 @@
 """Inputs on which frameworks disagree, and the call of each: data, without any framework.
 
-A case has its arrays by name; ``x`` names the one by which the gradient is taken. A call is an expression in the names of
-its column (see ``_disagreement_columns``); ``labels`` and other integers stay integers, numbers are of ``dtype``. The
-truth is what the mathematics says, with mpmath at 50 digits, or words where it has no answer.
+A case has its arrays by name; ``x`` names the one by which the gradient is taken. A call is an expression in the names
+of its column (see ``_disagreement_columns``); integers stay integers, numbers are of ``dtype``. The truth is
+what the mathematics says, with mpmath at 50 digits, or words where it has no answer.
 """
 
 from __future__ import annotations
