@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dialect_worlds import run
+from dialect_worlds import CLASSES, DATA, TARGETS, X, run
 
 import xent
 from xent.dialects.call import Call, NoEqual
@@ -140,3 +140,28 @@ def test_every_equal_call_is_equal(name: str) -> None:
 
 def required(helper: Helper) -> dict[str, Any]:
     return {name: True for name, option in helper.options.items() if option.required}
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"bias": True, "label_smoothing": 0.1}, {"weight": True}, {"target": "float", "reduction": "sum"}]
+)
+def test_a_criterion_that_holds_its_classifier(options: dict[str, Any]) -> None:
+    """LinearCrossEntropyLoss makes its own weight and bias; they are given the data's."""
+    import torch
+
+    given = {key: value for key, value in options.items() if key not in ("target", "weight")}
+    arrays = {key: torch.tensor(value) for key, value in DATA.items()}
+    weight = arrays["class_weight"] if "weight" in options else None
+    criterion = torch.nn.LinearCrossEntropyLoss(CLASSES, CLASSES, weight=weight, dtype=torch.float64, **given)
+    held = {"linear.weight": arrays["classifier"], "linear.bias": arrays["bias"]}
+    criterion.load_state_dict({key: held.get(key, value) for key, value in criterion.state_dict().items()})
+    truth = torch.tensor(TARGETS["soft"]) if "target" in options else arrays["labels"]
+    value = criterion(torch.tensor(X), truth).detach().numpy()
+    compared = 0
+    for to, found in xent.which("torch.nn.LinearCrossEntropyLoss", **options).equal.items():
+        if isinstance(found, Call):
+            where = "torch" if to == "xent" else to.removeprefix("xent.")
+            other, _ = run(where, found.lines, found.imports, target="soft", binary=False)
+            np.testing.assert_allclose(other, value, rtol=64 * EPS, err_msg=found.code)
+            compared += 1
+    assert compared >= 4
