@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any, TypeAlias
 
-import array_api_compat
+import array_api_compat.numpy
 import numpy as np
 
 from xent.errors import BackendError, DtypeError, ShapeError
@@ -74,8 +74,20 @@ def is_python(value: Any) -> bool:
 _ARRAYS = {"torch": "Tensor", "jax": "Array", "tensorflow": "Tensor"}
 
 
+#: What was found of a type, which is asked for several times a call.
+_LIBRARIES: dict[type, str] = {np.ndarray: "numpy"}
+
+
 def library(x: Array) -> str:
     """ "numpy", "torch", "jax" or "tensorflow"."""
+    kind = type(x)
+    found = _LIBRARIES.get(kind)
+    if found is None:
+        found = _LIBRARIES[kind] = _library_of(x)
+    return found
+
+
+def _library_of(x: Array) -> str:
     # Not array_api_compat's own tests: they have an lru_cache, at which torch.compile warns. Nothing is imported here.
     for name, array in _ARRAYS.items():
         kind = getattr(sys.modules.get(name), array, None)
@@ -97,7 +109,7 @@ def namespace(x: Array) -> Any:
         from xent.core import tensorflow_namespace
 
         return tensorflow_namespace
-    return array_api_compat.array_namespace(x)
+    return array_api_compat.numpy
 
 
 def device_of(x: Array) -> Any:
