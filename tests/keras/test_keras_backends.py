@@ -1,4 +1,4 @@
-"""The cases of ``keras_cases_*.py`` on each of Keras's backends, each in a process of its own: it is fixed at the import."""
+"""The cases of ``keras_cases_*.py`` on each of Keras's backends, in a process of its own: it is fixed at the import."""
 
 from __future__ import annotations
 

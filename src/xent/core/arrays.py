@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import Any, TypeAlias
 
-import array_api_compat.numpy
 import numpy as np
 
 from xent.errors import BackendError, DtypeError, ShapeError
@@ -109,7 +108,9 @@ def namespace(x: Array) -> Any:
         from xent.core import tensorflow_namespace
 
         return tensorflow_namespace
-    return array_api_compat.numpy
+    from array_api_compat import numpy as xp
+
+    return xp
 
 
 def device_of(x: Array) -> Any:

@@ -6,8 +6,8 @@ sum: with m = max z, reached by n scores, r = Σ_{z_k<m} exp(z_k − m) + (n −
     −log softmax(z)_k = (m − z_k) + log1p(r),
 
 two terms that are never negative. Nothing cancels, so the loss of a true class with p → 1 keeps its digits, which
-log-sum-exp minus score loses. In the gradient p_k − 1 = −r/(1 + r) at a peak for the same reason. Nothing asks where the
-peak is: compilers make a slow loop of an argmax, and fuse the rest into two passes.
+log-sum-exp minus score loses. In the gradient p_k − 1 = −r/(1 + r) at a peak for the same reason. Nothing asks where
+the peak is: compilers make a slow loop of an argmax, and fuse the rest into two passes.
 """
 
 from __future__ import annotations
