@@ -100,10 +100,12 @@ def rows_of(key: str) -> list[Row]:
 
 def peers(row: Row, *, quick: bool, threads: int) -> tuple[dict[str, Peer], int]:
     """Own and ours on the same data, each one step; and the bytes of the scores."""
+    arrays, step = _STEPS[WORLDS[row.world].arrays]
     z, t = _data(row.at(quick), row.kind)
+    size = z.nbytes
+    z, t = arrays(z, t, threads)
     pair = dict(zip((OWN, OURS), _LOSSES[row.world](row.kind), strict=True))
-    step = _STEPS[WORLDS[row.world].arrays]
-    return {name: step(loss, z, t, row.mode, threads) for name, loss in pair.items()}, z.nbytes
+    return {name: step(loss, z, t, row.mode) for name, loss in pair.items()}, size
 
 
 def agree(row: Row, found: dict[str, Peer]) -> None:
@@ -183,7 +185,12 @@ def _optax_losses(kind: Kind) -> tuple[Loss, Loss]:
         "soft": "softmax_cross_entropy",
         "binary": "sigmoid_binary_cross_entropy",
     }[kind]
-    return tuple(lambda z, t, f=getattr(m, name): f(z, t).mean() for m in (theirs, ours))  # type: ignore[return-value]
+
+    def of(module: Any) -> Loss:
+        losses = getattr(module, name)
+        return lambda z, t: losses(z, t).mean()
+
+    return of(theirs), of(ours)
 
 
 def _tensorflow_losses(kind: Kind) -> tuple[Loss, Loss]:
@@ -196,9 +203,12 @@ def _tensorflow_losses(kind: Kind) -> tuple[Loss, Loss]:
         "soft": "softmax_cross_entropy_with_logits",
         "binary": "sigmoid_cross_entropy_with_logits",
     }[kind]
-    return tuple(  # type: ignore[return-value]
-        lambda z, t, f=getattr(module, name): tf.reduce_mean(f(labels=t, logits=z)) for module in (tf.nn, ours)
-    )
+
+    def of(module: Any) -> Loss:
+        losses = getattr(module, name)
+        return lambda z, t: tf.reduce_mean(losses(labels=t, logits=z))
+
+    return of(tf.nn), of(ours)
 
 
 def _keras_losses(kind: Kind) -> tuple[Loss, Loss]:
@@ -207,9 +217,12 @@ def _keras_losses(kind: Kind) -> tuple[Loss, Loss]:
     from xent import keras as ours
 
     name = {"hard": "SparseCategoricalCrossentropy", "soft": "CategoricalCrossentropy", "binary": "BinaryCrossentropy"}
-    return tuple(  # type: ignore[return-value]
-        lambda z, t, f=getattr(module, name[kind])(from_logits=True): f(t, z) for module in (theirs, ours)
-    )
+
+    def of(module: Any) -> Loss:
+        loss = getattr(module, name[kind])(from_logits=True)
+        return lambda z, t: loss(t, z)
+
+    return of(theirs), of(ours)
 
 
 def _sklearn_losses(kind: Kind) -> tuple[Loss, Loss]:
@@ -217,10 +230,11 @@ def _sklearn_losses(kind: Kind) -> tuple[Loss, Loss]:
 
     from xent.sklearn import log_loss as ours
 
-    # Labels are told, as for a part of the data that may lack one.
-    return tuple(  # type: ignore[return-value]
-        lambda q, y, f=function: f(y, q, labels=np.arange(q.shape[1])) for function in (theirs, ours)
-    )
+    def of(function: Callable[..., float]) -> Loss:
+        # Labels are told, as for a part of the data that may lack one.
+        return lambda q, y: function(y, q, labels=np.arange(q.shape[1]))
+
+    return of(theirs), of(ours)
 
 
 _LOSSES: dict[str, Callable[[Kind], tuple[Loss, Loss]]] = {
@@ -235,37 +249,51 @@ _LOSSES: dict[str, Callable[[Kind], tuple[Loss, Loss]]] = {
 }
 
 
-def _torch_step(loss: Loss, z: Any, t: Any, mode: str, threads: int) -> Peer:
+def _torch_arrays(z: Any, t: Any, threads: int) -> tuple[Any, Any]:
     import torch
 
+    torch.set_num_threads(threads)
+    return torch.from_numpy(z).requires_grad_(), torch.from_numpy(t)
+
+
+def _torch_step(loss: Loss, z: Any, t: Any, mode: str) -> Peer:
     from benchmarks._peers import backward
 
-    torch.set_num_threads(threads)
-    scores, truth = torch.from_numpy(z).requires_grad_(), torch.from_numpy(t)
-    return backward(lambda: loss(scores, truth), scores)
+    return backward(lambda: loss(z, t), z)
 
 
-def _jax_step(loss: Loss, z: Any, t: Any, mode: str, threads: int) -> Peer:
+def _jax_arrays(z: Any, t: Any, threads: int) -> tuple[Any, Any]:
     """XLA has as many threads as there are processors to which the process is bound."""
     import jax
     import jax.numpy as jnp
 
+    labels = t if t.dtype == np.float32 else t.astype(np.int32)
+    z, t = jax.block_until_ready((jnp.asarray(z), jnp.asarray(labels)))
+    return z, t
+
+
+def _jax_step(loss: Loss, z: Any, t: Any, mode: str) -> Peer:
+    import jax
+
     step = jax.value_and_grad(loss)
     step = jax.jit(step) if mode == "jit" else step
-    scores, truth = jnp.asarray(z), jnp.asarray(t if t.dtype == np.float32 else t.astype(np.int32))
 
     def call() -> Any:
-        value, gradient = step(scores, truth)
-        gradient.block_until_ready()
+        value, _ = jax.block_until_ready(step(z, t))
         return value
 
     return Peer(call)
 
 
-def _tensorflow_step(loss: Loss, z: Any, t: Any, mode: str, threads: int) -> Peer:
+def _tensorflow_arrays(z: Any, t: Any, threads: int) -> tuple[Any, Any]:
+    """Its threads are set when it starts."""
     import tensorflow as tf
 
-    scores, truth = tf.constant(z), tf.constant(t)
+    return tf.constant(z), tf.constant(t)
+
+
+def _tensorflow_step(loss: Loss, z: Any, t: Any, mode: str) -> Peer:
+    import tensorflow as tf
 
     def step(z: Any, t: Any) -> Any:
         with tf.GradientTape() as tape:
@@ -276,19 +304,25 @@ def _tensorflow_step(loss: Loss, z: Any, t: Any, mode: str, threads: int) -> Pee
     run = step if mode == "eager" else tf.function(step, jit_compile=mode == "XLA")
 
     def call() -> Any:
-        value, _ = run(scores, truth)
+        value, _ = run(z, t)
         return value.numpy()
 
     return Peer(call)
 
 
-def _numpy_step(loss: Loss, z: Any, t: Any, mode: str, threads: int) -> Peer:
+def _numpy_arrays(z: Any, t: Any, threads: int) -> tuple[Any, Any]:
+    return z, t
+
+
+def _numpy_step(loss: Loss, z: Any, t: Any, mode: str) -> Peer:
     return Peer(lambda: loss(z, t))
 
 
-_STEPS: dict[str, Callable[[Loss, Any, Any, str, int], Peer]] = {
-    "torch": _torch_step,
-    "jax": _jax_step,
-    "tensorflow": _tensorflow_step,
-    "numpy": _numpy_step,
+Arrays = Callable[[Any, Any, int], tuple[Any, Any]]
+#: How the data become a framework's arrays, and how a loss of them becomes a step.
+_STEPS: dict[str, tuple[Arrays, Callable[[Loss, Any, Any, str], Peer]]] = {
+    "torch": (_torch_arrays, _torch_step),
+    "jax": (_jax_arrays, _jax_step),
+    "tensorflow": (_tensorflow_arrays, _tensorflow_step),
+    "numpy": (_numpy_arrays, _numpy_step),
 }

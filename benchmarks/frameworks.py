@@ -90,21 +90,23 @@ def report(results: dict[str, Any]) -> str:
     """The page in Markdown; every figure comes from the results alone."""
     lines = ["# Every framework beside its own loss", "", *warnings_of(results)]
     lines += [
-        f"Measured {results['date']} by `{results['command']}`. A loss and its gradient by float32 scores (scikit-learn: "
-        f"the loss of float32 probabilities): milliseconds, medians of at least {results['rounds']} rounds, in which "
-        "both take turns in one process, warm; (…×) is the framework's own time over ours. Memory is the peak of "
-        "a warm step in a fresh process beyond what was resident before it, as a multiple of the scores; the gradient "
-        "alone is 1.",
+        f"Measured {results['date']} by `{results['command']}`. A loss and its gradient by float32 scores "
+        f"(scikit-learn: the loss of float32 probabilities): milliseconds, medians of at least {results['rounds']} "
+        "rounds, in which both take turns in one process, warm; (…×) is the framework's own time over ours. Memory is "
+        "the peak of the first step of its size in a fresh process (compiling, where the framework does, included) "
+        "beyond what was resident before it, as a multiple of the scores; the gradient alone is 1.",
         "",
         *markdown(["machine", ""], [[k, v] for k, v in results["machine"].items()]),
     ]
+    environments = [world["environment"] for world in results["worlds"].values() if "environment" in world]
+    if environments:  # which is the same in every process
+        lines += ["", *markdown(["setting", ""], [[k, v] for k, v in environments[0].items()])]
     for name, world in results["worlds"].items():
         lines += ["", f"## {name}", ""]
         if "absent" in world:
             lines += [f"Not measured: {world['absent']}."]
             continue
-        lines += markdown(["setting", ""], [[k, v] for k, v in world["environment"].items()])
-        lines += ["", *table(world["rows"])]
+        lines += table(world["rows"])
     return "\n".join(lines) + "\n"
 
 

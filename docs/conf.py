@@ -68,7 +68,7 @@ html_theme_options = {
     "header_links_before_dropdown": 8,
 }
 # A page that stands alone has no section to navigate, and gives the room to its text.
-html_sidebars = {page: [] for page in ("index", "tutorial", "which", "edges", "precision")}
+html_sidebars = {page: [] for page in ("index", "tutorial", "which", "edges", "disagreements", "precision")}
 
 
 def _write_example_report(app: Sphinx) -> None:

@@ -1,10 +1,10 @@
 """Cross-entropy, done once: H(P, Q) = −Σ P log Q.
 
 P, the truth, is ``Labels``, ``Distribution`` or ``Indicators``; Q, the prediction, is ``Logits``, ``LogProbabilities``,
-``Probabilities`` or ``Projection``. ``cross_entropy(P, Q)`` works for every pair, on NumPy and PyTorch, in nats.
+``Probabilities`` or ``Projection``. ``cross_entropy(P, Q)`` works for every pair, on NumPy, PyTorch and JAX, in nats.
 """
 
-from typing import TYPE_CHECKING, Any
+import typing as _typing
 
 from xent import errors, memory
 from xent.core.penalties import Penalty, ZLoss
@@ -28,7 +28,7 @@ from xent.functional import (
     value_and_grad,
 )
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from xent.dialects import convert, which
 
 __version__ = "0.1.0"
@@ -69,7 +69,7 @@ _LATER = frozenset({"convert", "which"})
 """Names that a training run does not need: their room is imported when one of them is first used."""
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> _typing.Any:
     if name in _LATER:
         from xent import dialects
 

@@ -103,6 +103,20 @@ FRONT_ENDS = {
         "d2_log_loss": None,
         "neg_brier_score": None,
     },
+    "tensorflow": {
+        "softmax_cross_entropy_with_logits": "(labels, logits, axis=-1, name=None)",
+        "sparse_softmax_cross_entropy_with_logits": "(labels, logits, name=None)",
+        "sigmoid_cross_entropy_with_logits": "(labels=None, logits=None, name=None)",
+        "weighted_cross_entropy_with_logits": "(labels, logits, pos_weight, name=None)",
+        "sampled_softmax_loss": (
+            "(weights, biases, labels, inputs, num_sampled, num_classes, num_true=1, sampled_values=None, "
+            "remove_accidental_hits=True, seed=None, name='sampled_softmax_loss')"
+        ),
+        "nce_loss": (
+            "(weights, biases, labels, inputs, num_sampled, num_classes, num_true=1, sampled_values=None, "
+            "remove_accidental_hits=False, name='nce_loss')"
+        ),
+    },
 }
 
 

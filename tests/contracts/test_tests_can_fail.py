@@ -101,6 +101,30 @@ BREAKS = {
         "total = halved(p) if start == 0 else total",
         ["tests/functional/test_verdict.py"],
     ),
+    "the squares forget that the label is one": (
+        "kernels/cpu/squaring.py",
+        "p[k - start] = miss",
+        "p[k - start] = p[k - start]",
+        ["tests/kernels/test_cpu_squares.py"],
+    ),
+    "scikit-learn's log loss is not clipped": (
+        "sklearn/losses.py",
+        "-math.log1p(-epsilon), -math.log(epsilon), out=losses",
+        "0.0, math.inf, out=losses",
+        ["tests/sklearn/test_sklearn_values.py"],
+    ),
+    "scikit-learn's warnings are not given": (
+        "sklearn/reading.py",
+        "log_loss(y, forecast.probs[[row, row]], labels=names)",
+        "del y, names",
+        ["tests/sklearn/test_sklearn_refusals.py"],
+    ),
+    "every call is handed to scikit-learn": (
+        "sklearn/reading.py",
+        "return Case(forecast, truth, weight)",
+        "return None",
+        ["tests/sklearn/test_sklearn_values.py"],
+    ),
     "a label outside the classes reads a neighbour": (
         "kernels/cpu/picking.py",
         "inside = k >= 0 and k < size",
@@ -142,6 +166,12 @@ BREAKS = {
         "found = found - a[..., None] * p * ds",
         "found = found + a[..., None] * p * ds",
         ["tests/torch/test_torch_transforms.py"],
+    ),
+    "an equal call divides by another number": (
+        "dialects/torch.py",
+        'else "batchmean"',
+        'else "mean"',
+        ["tests/dialects/test_dialects_equal.py::test_every_equal_call_is_equal[keras.losses.KLDivergence]"],
     ),
     "a public name is lost": (
         "__init__.py",

@@ -74,9 +74,15 @@ def _torch() -> World:
         return value.detach(), torch.autograd.grad(number, x)[0]
 
     return World(
-        torch.tensor, differentiated, torch.sum, lambda: {"torch": torch},
-        "torch.softmax(x, -1)", "torch.log_softmax(x, -1)", "torch.sigmoid(x)", "torch.exp(x)",
-    )  # fmt: skip
+        torch.tensor,
+        differentiated,
+        torch.sum,
+        lambda: {"torch": torch},
+        "torch.softmax(x, -1)",
+        "torch.log_softmax(x, -1)",
+        "torch.sigmoid(x)",
+        "torch.exp(x)",
+    )
 
 
 def _jax() -> World:
@@ -89,9 +95,16 @@ def _jax() -> World:
         return value, gradient
 
     return World(
-        jnp.asarray, differentiated, jnp.sum, lambda: {"jax": jax, "jnp": jnp, "optax": optax},
-        "jax.nn.softmax(x)", "jax.nn.log_softmax(x)", "jax.nn.sigmoid(x)", "jnp.exp(x)", lambda: jax.enable_x64(True),
-    )  # fmt: skip
+        jnp.asarray,
+        differentiated,
+        jnp.sum,
+        lambda: {"jax": jax, "jnp": jnp, "optax": optax},
+        "jax.nn.softmax(x)",
+        "jax.nn.log_softmax(x)",
+        "jax.nn.sigmoid(x)",
+        "jnp.exp(x)",
+        lambda: jax.enable_x64(True),
+    )
 
 
 def _tensorflow() -> World:
@@ -104,9 +117,15 @@ def _tensorflow() -> World:
         return value, tape.gradient(number, x)
 
     return World(
-        tf.constant, differentiated, tf.reduce_sum, lambda: {"tf": tf},
-        "tf.nn.softmax(x)", "tf.nn.log_softmax(x)", "tf.sigmoid(x)", "tf.exp(x)",
-    )  # fmt: skip
+        tf.constant,
+        differentiated,
+        tf.reduce_sum,
+        lambda: {"tf": tf},
+        "tf.nn.softmax(x)",
+        "tf.nn.log_softmax(x)",
+        "tf.sigmoid(x)",
+        "tf.exp(x)",
+    )
 
 
 class _Float64:
@@ -131,9 +150,16 @@ def _keras() -> World:
         raise RuntimeError("these tests run Keras on TensorFlow, its default")
     ours = _tensorflow()
     return World(
-        ours.array, ours.differentiated, ours.total, lambda: {"keras": keras},
-        "keras.ops.softmax(x)", "keras.ops.log_softmax(x)", "keras.ops.sigmoid(x)", "keras.ops.exp(x)", _Float64,
-    )  # fmt: skip
+        ours.array,
+        ours.differentiated,
+        ours.total,
+        lambda: {"keras": keras},
+        "keras.ops.softmax(x)",
+        "keras.ops.log_softmax(x)",
+        "keras.ops.sigmoid(x)",
+        "keras.ops.exp(x)",
+        _Float64,
+    )
 
 
 def _numpy() -> World:
@@ -144,12 +170,25 @@ def _numpy() -> World:
         return f(x)[1], None
 
     return World(
-        np.asarray, value, np.sum, lambda: {"np": np, "scipy": scipy, "sklearn": sklearn},
-        "scipy.special.softmax(x, -1)", "scipy.special.log_softmax(x, -1)", "scipy.special.expit(x)", "np.exp(x)",
-    )  # fmt: skip
+        np.asarray,
+        value,
+        np.sum,
+        lambda: {"np": np, "scipy": scipy, "sklearn": sklearn},
+        "scipy.special.softmax(x, -1)",
+        "scipy.special.log_softmax(x, -1)",
+        "scipy.special.expit(x)",
+        "np.exp(x)",
+    )
 
 
-WORLDS = {"torch": _torch, "optax": _jax, "tensorflow": _tensorflow, "keras": _keras, "sklearn": _numpy, "numpy": _numpy}
+WORLDS = {
+    "torch": _torch,
+    "optax": _jax,
+    "tensorflow": _tensorflow,
+    "keras": _keras,
+    "sklearn": _numpy,
+    "numpy": _numpy,
+}
 _MADE: dict[str, World] = {}
 
 
@@ -161,7 +200,12 @@ def world(name: str) -> World:
 
 
 def run(
-    name: str, lines: Sequence[str], imports: Sequence[str] | None = None, *, target: str, binary: bool,
+    name: str,
+    lines: Sequence[str],
+    imports: Sequence[str] | None = None,
+    *,
+    target: str,
+    binary: bool,
     ignored: bool = False,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """(value, gradient by the scores of a fixed mixture of its numbers) of a call; no gradient in NumPy."""
@@ -174,9 +218,13 @@ def run(
             names["labels"] = where.array(np.where(np.arange(ROWS) % 3 == 1, -100, HARD))
         names |= {"target": where.array(TARGETS[target]), "x": x, **where.names()}
         for made, text in {
-            "probs": where.sigmoid if binary else where.softmax, "log_probs": where.log_softmax, "rates": where.exp,
-            "scores": "x", "log_rates": "x", "hidden": "x",
-        }.items():  # fmt: skip
+            "probs": where.sigmoid if binary else where.softmax,
+            "log_probs": where.log_softmax,
+            "rates": where.exp,
+            "scores": "x",
+            "log_rates": "x",
+            "hidden": "x",
+        }.items():
             names[made] = eval(text, names)
         if imports is not None:  # nothing but what the call says that it needs
             names = {key: value for key, value in names.items() if key not in where.names()}

@@ -18,7 +18,7 @@ import xent.report
 
 REFERENCE = "\n".join(page.read_text(encoding="utf-8") for page in sorted((DOCS / "reference").glob("*.md")))
 # Modules that import what a user may not have; xent itself imports them only where it is there.
-NEEDS = {"xent.backends.torch": "torch"}
+NEEDS = {"xent.backends.torch": "torch", "xent.core.tensorflow_namespace": "tensorflow"}
 # Importing it runs the command line.
 RUNS = {"xent.__main__"}
 
@@ -32,7 +32,7 @@ def test_a_public_name_is_in_the_reference(name: str) -> None:
     assert re.search(rf"^\.\. auto(function|class):: xent\.{name}$", REFERENCE, re.MULTILINE)
 
 
-@pytest.mark.parametrize("module", ["evaluate", "memory", "report", "sklearn"])
+@pytest.mark.parametrize("module", ["evaluate", "memory", "report", "sklearn", "tensorflow"])
 def test_the_rooms_names_are_in_the_reference(module: str) -> None:
     for name in importlib.import_module(f"xent.{module}").__all__:
         assert re.search(rf"^\.\. auto(function|class|data):: xent\.{module}\.{name}$", REFERENCE, re.MULTILINE), name

@@ -50,3 +50,40 @@ def test_another_loss_is_noticed() -> None:
     done = run("-c", code)
     assert done.returncode == 1, done.stderr
     assert "NOT THE SAME within rounding" in done.stdout
+
+
+def test_tensorflow_trains_the_same_curve_and_another_loss_is_noticed() -> None:
+    done = run(str(EXAMPLES / "tensorflow_loop.py"), "--steps", "30")
+    assert done.returncode == 0, done.stderr
+    assert "the same within rounding" in done.stdout
+    code = (
+        "import sys, tensorflow_loop as t; ours = t.LOSSES['xent']; "
+        "t.LOSSES['xent'] = lambda y, z: ours(y, 1.0001 * z); "
+        "sys.argv = ['tensorflow_loop', '--steps', '30']; t.main()"
+    )
+    done = run("-c", code)
+    assert done.returncode == 1, done.stderr
+    assert "NOT THE SAME within rounding" in done.stdout
+
+
+def test_optax_and_xent_train_the_same_curve() -> None:
+    done = run(str(EXAMPLES / "optax_digits.py"), "--steps", "30")
+    assert done.returncode == 0, done.stderr
+    assert "the same within rounding" in done.stdout
+
+
+def test_another_loss_is_noticed_in_jax() -> None:
+    code = (
+        "import sys, optax_digits as o; ours = o.ours; o.ours = lambda z, y: ours(1.0001 * z, y); "
+        "sys.argv = ['optax_digits', '--steps', '30']; o.main()"
+    )
+    done = run("-c", code)
+    assert done.returncode == 1, done.stderr
+    assert "NOT THE SAME within rounding" in done.stdout
+
+
+@pytest.mark.parametrize("backend", ["torch", "jax", "tensorflow"])
+def test_keras_and_xent_train_the_same_curve(backend: str) -> None:
+    done = run(str(EXAMPLES / "keras_backends.py"), "--steps", "20", "--backend", backend)
+    assert done.returncode == 0, done.stderr
+    assert "the same within rounding" in done.stdout

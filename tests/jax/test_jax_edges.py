@@ -1,4 +1,4 @@
-"""The edges on which frameworks disagree, bad data, types and empty batches: in eager calls, under jit, in gradients."""
+"""The edges on which frameworks disagree, bad data, types and empty batches: eager, under jit, in gradients."""
 
 from __future__ import annotations
 

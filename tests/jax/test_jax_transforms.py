@@ -150,7 +150,8 @@ def test_derivatives_by_a_soft_truth_and_by_weights() -> None:
         ):  # fmt: skip
             close(got, want)
     for got, want in zip(
-        jax.tree.leaves(jax.hessian(ours, (0, 1, 2))(z, p, w)), jax.tree.leaves(jax.hessian(formula, (0, 1, 2))(z, p, w)),
+        jax.tree.leaves(jax.hessian(ours, (0, 1, 2))(z, p, w)),
+        jax.tree.leaves(jax.hessian(formula, (0, 1, 2))(z, p, w)),
         strict=True,
     ):  # fmt: skip
         close(got, want, 1e-10)

@@ -1,4 +1,4 @@
-"""The cases of ``keras_cases_*.py`` on each backend of Keras, in a process of its own: an import fixes the backend."""
+"""The cases of ``keras_cases_*.py`` on each of Keras's backends, in a process of its own: it is fixed at the import."""
 
 from __future__ import annotations
 

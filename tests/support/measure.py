@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain
 from typing import Any, TypeAlias
 
@@ -22,7 +23,7 @@ from xent.core import reference
 
 from . import oracle
 from .oracle import INF, mp, mpf
-from .problems import SMOOTHING, Problem, as_array
+from .problems import COMPILED, SMOOTHING, Problem, as_array, prediction_of, truth_of
 
 HALF = ("float16", "bfloat16")
 
@@ -205,7 +206,10 @@ class Errors:
 def measure(problem: Problem, library: str, exact: Exact | None = None) -> Errors:
     """Both errors of ``value_and_grad`` on a problem."""
     exact = solve(problem) if exact is None else exact
-    value, gradient = xent.value_and_grad(problem.P(library), problem.Q(library), reduction="none")
+    if library in COMPILED:
+        value, gradient = compiled_value_and_grad(problem, library)
+    else:
+        value, gradient = xent.value_and_grad(problem.P(library), problem.Q(library), reduction="none")
     parts = gradient if isinstance(gradient, tuple) else (gradient,)
     return Errors(
         error(value, exact.loss, exact.loss_scale, problem.dtype, "float32"),
@@ -214,6 +218,33 @@ def measure(problem: Problem, library: str, exact: Exact | None = None) -> Error
             for part, e, s in zip(parts, exact.gradients, exact.gradient_scales, strict=True)
         ),
     )
+
+
+def compiled_value_and_grad(problem: Problem, library: str) -> tuple[Any, Any]:
+    """``value_and_grad`` in code that XLA compiled, in NumPy arrays."""
+    if library == "jax":
+        import jax
+
+        with jax.enable_x64(problem.dtype == "float64"):
+            p, q = problem.arrays(library)
+            return jax.tree.map(numbers, _program(problem.truth, problem.prediction, library)(p, q))
+    p, q = problem.arrays(library)
+    value, gradient = _program(problem.truth, problem.prediction, library)(p, q)
+    return numbers(value), tuple(map(numbers, gradient)) if isinstance(gradient, tuple) else numbers(gradient)
+
+
+@cache
+def _program(truth: str, prediction: str, library: str) -> Any:
+    def run(p: Any, q: tuple[Any, ...]) -> tuple[Any, Any]:
+        return xent.value_and_grad(truth_of(truth, p), prediction_of(prediction, q), reduction="none")
+
+    if library == "jax":
+        import jax
+
+        return jax.jit(run)
+    import tensorflow as tf
+
+    return tf.function(run, jit_compile=True)
 
 
 def measure_reference(problem: Problem, exact: Exact | None = None) -> Errors:

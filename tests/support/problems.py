@@ -7,6 +7,7 @@ are then exactly the numbers that the oracle is given.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ TRUTHS = ("labels", "smoothed labels", "distribution", "teacher scores", "teache
 PREDICTIONS = ("logits", "log_probs", "probs", "projection")
 REGIMES = ("random", "wide", "confident", "ties", "masked", "tiny")
 DTYPES = {"numpy": ("float16", "float32", "float64"), "torch": ("float16", "bfloat16", "float32", "float64")}
+#: Frameworks whose compiled code is measured, that of XLA.
+COMPILED = {"jax": DTYPES["torch"], "tensorflow": DTYPES["torch"]}
 SMOOTHING = 0.1
 
 
@@ -33,6 +36,15 @@ def as_array(x: Any, dtype: str, library: str) -> Any:
     """Numbers that the type holds, as an array of a library."""
     if library == "numpy":
         return np.asarray(x, dtype=dtype)
+    if library == "jax":
+        import jax.numpy as jnp
+
+        # Without jax_enable_x64 JAX has no int64.
+        return jnp.asarray(np.asarray(x), dtype="int32" if dtype == "int64" else dtype)
+    if library == "tensorflow":
+        import tensorflow as tf
+
+        return tf.cast(tf.constant(np.asarray(x)), dtype)
     return torch.tensor(np.asarray(x), dtype=getattr(torch, dtype))
 
 
@@ -50,26 +62,41 @@ class Problem:
     def link(self) -> str:
         return "logits" if self.prediction == "projection" else self.prediction
 
+    def arrays(self, library: str) -> tuple[Any, tuple[Any, ...]]:
+        """What P holds, and what Q holds."""
+        p = as_array(self.p, "int64" if "labels" in self.truth else self.dtype, library)
+        q = self.q if self.prediction == "projection" else (self.q,)
+        return p, tuple(as_array(x, self.dtype, library) for x in q)
+
     def P(self, library: str) -> Any:
-        if self.truth == "labels":
-            return xent.Labels(as_array(self.p, "int64", library))
-        if self.truth == "smoothed labels":
-            return xent.Labels(as_array(self.p, "int64", library), smoothing=SMOOTHING)
-        values = as_array(self.p, self.dtype, library)
-        if self.truth == "indicators":
-            return xent.Indicators(values)
-        make = {
-            "distribution": xent.Distribution,
-            "teacher scores": xent.Distribution.from_logits,
-            "teacher log-probs": xent.Distribution.from_log_probs,
-        }
-        return make[self.truth](values)
+        return truth_of(self.truth, self.arrays(library)[0])
 
     def Q(self, library: str) -> Any:
-        if self.prediction == "projection":
-            return xent.Projection(*(as_array(x, self.dtype, library) for x in self.q))
-        kinds = {"logits": xent.Logits, "log_probs": xent.LogProbabilities, "probs": xent.Probabilities}
-        return kinds[self.prediction](as_array(self.q, self.dtype, library))
+        return prediction_of(self.prediction, self.arrays(library)[1])
+
+
+def truth_of(truth: str, p: Any) -> Any:
+    """P of an array."""
+    make = {
+        "labels": xent.Labels,
+        "smoothed labels": partial(xent.Labels, smoothing=SMOOTHING),
+        "distribution": xent.Distribution,
+        "teacher scores": xent.Distribution.from_logits,
+        "teacher log-probs": xent.Distribution.from_log_probs,
+        "indicators": xent.Indicators,
+    }
+    return make[truth](p)
+
+
+def prediction_of(prediction: str, q: tuple[Any, ...]) -> Any:
+    """Q of its arrays."""
+    kinds = {
+        "logits": xent.Logits,
+        "log_probs": xent.LogProbabilities,
+        "probs": xent.Probabilities,
+        "projection": xent.Projection,
+    }
+    return kinds[prediction](*q)
 
 
 def log_softmax(z: Floats) -> Floats:

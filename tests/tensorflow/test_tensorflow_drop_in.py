@@ -66,11 +66,24 @@ def test_gradients_beside_tensorflows() -> None:
             near(mine, theirs)
 
 
+class Normal:
+    """Random numbers in float32, which is what the samplers' counts are in."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+
+    def normal(self, size: Any) -> Any:
+        return self.rng.normal(size=size).astype(np.float32)
+
+    def integers(self, low: int, high: int, size: Any) -> Any:
+        return self.rng.integers(low, high, size)
+
+
 @pytest.mark.parametrize("hits", [True, False])
 @pytest.mark.parametrize("sharded", [True, False])
 @pytest.mark.parametrize("name", ["sampled_softmax_loss", "nce_loss"])
 def test_sampled_losses_beside_tensorflows(name: str, sharded: bool, hits: bool) -> None:
-    rng = np.random.default_rng(2)
+    rng = Normal(2)
     weights = [tf.Variable(rng.normal(size=(CLASSES // 2, HIDDEN))) for _ in range(2)]
     biases, inputs = tf.Variable(rng.normal(size=CLASSES)), tf.constant(rng.normal(size=(ROWS, HIDDEN)))
     labels = tf.constant(rng.integers(0, CLASSES, (ROWS, TRUE)))
@@ -87,11 +100,11 @@ def test_sampled_losses_beside_tensorflows(name: str, sharded: bool, hits: bool)
             )  # fmt: skip
         found.append((loss, *map(tf.convert_to_tensor, tape.gradient(loss, [inputs, biases, *given]))))
     for mine, theirs in zip(*found, strict=True):
-        near(mine, theirs, 1e-10)
+        near(mine, theirs, 2e-5)
 
 
 def test_one_seed_draws_the_same_sample() -> None:
-    rng = np.random.default_rng(2)
+    rng = Normal(2)
     weights, biases = rng.normal(size=(CLASSES, HIDDEN)), rng.normal(size=CLASSES)
     inputs, labels = rng.normal(size=(ROWS, HIDDEN)), rng.integers(0, CLASSES, (ROWS, 1))
     for name, options in (("sampled_softmax_loss", {"seed": 5}), ("nce_loss", {})):
@@ -100,11 +113,11 @@ def test_one_seed_draws_the_same_sample() -> None:
             tf.random.set_seed(1)
             call = getattr(library, name)
             found.append(call(weights, biases, labels, inputs, SAMPLED, CLASSES, **options))
-        near(found[0], found[1], 1e-10)
+        near(found[0], found[1], 2e-6)
 
 
 def test_the_sampled_softmax_in_a_graph() -> None:
-    rng = np.random.default_rng(2)
+    rng = Normal(2)
     weights, biases = tf.constant(rng.normal(size=(CLASSES, HIDDEN))), tf.constant(rng.normal(size=CLASSES))
     inputs, labels = tf.constant(rng.normal(size=(ROWS, HIDDEN))), tf.constant(rng.integers(0, CLASSES, (ROWS, 1)))
     sampled = tf.random.log_uniform_candidate_sampler(labels, 1, SAMPLED, True, CLASSES, seed=3)
@@ -112,8 +125,8 @@ def test_the_sampled_softmax_in_a_graph() -> None:
     def f(labels: Any, inputs: Any) -> Any:
         return ours.sampled_softmax_loss(weights, biases, labels, inputs, SAMPLED, CLASSES, sampled_values=sampled)
 
-    open_batch = [tf.TensorSpec([None, 1], tf.int64), tf.TensorSpec([None, HIDDEN], tf.float64)]
-    near(tf.function(f, input_signature=open_batch)(labels, inputs), f(labels, inputs))
+    open_batch = [tf.TensorSpec([None, 1], tf.int64), tf.TensorSpec([None, HIDDEN], tf.float32)]
+    near(tf.function(f, input_signature=open_batch)(labels, inputs), f(labels, inputs), 2e-6)
 
 
 REFUSED: dict[str, tuple[str, dict[str, Any]]] = {

@@ -94,7 +94,7 @@ GRADIENT_LOGITS = [0.1, 0.2, 0.3, 0.4, 0.1, 0.4, 0.9, 1.6, 0.1, 0.8, 2.7, 6.4]
 
 
 def numeric(f: Any, x: Any) -> tuple[Any, Any]:
-    return tf.test.compute_gradient(f, [tf.constant(x)], delta=1e-4)
+    return tf.test.compute_gradient(f, [tf.constant(x, tf.float64)], delta=1e-4)
 
 
 @pytest.mark.parametrize("by", ["logits", "labels"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +186,21 @@ def test_nothing_of_the_size_of_the_scores_is_kept_for_the_gradient(mode: str) -
     ]
     # The scores, under one name or another, and nothing that was computed from them.
     assert {x.op.type for x in made} <= {"ReadVariableOp", "Identity", "IdentityN", "StopGradient", "PreventGradient"}
+
+
+def test_a_target_that_no_tape_watches_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = importlib.import_module("xent.backends.tensorflow.rows")
+    asked = []
+    slope = rows.target_slope
+    monkeypatch.setattr(rows, "target_slope", lambda *x: asked.append(1) or slope(*x))
+    t, z = tf.constant([[0.25, 0.75]]), tf.constant([[1.0, 2.0]])
+    for watched, times in (([z], 0), ([t, z], 1)):
+        with tf.GradientTape() as tape:
+            tape.watch(watched)
+            loss = xent.cross_entropy(xent.Distribution(t), xent.Logits(z))
+        gradients = tape.gradient(loss, watched)
+        assert len(asked) == times
+    near(gradients[0], -tf.nn.log_softmax(z), 1e-6)
 
 
 def test_eagerly_nothing_of_the_size_of_the_scores_is_made_before_the_gradient() -> None:

@@ -38,10 +38,16 @@ def find(x: Array) -> Backend:
 
 
 def on_arrays(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
-    """A public function of arrays. Those of JAX in memory, outside any transformation, come as views."""
+    """A public function of arrays. Those of JAX in memory, outside any transformation, come as views; for those of
+    TensorFlow AutoGraph leaves the code as it is."""
 
     @wraps(function)
     def call(*args: _Arguments.args, **options: _Arguments.kwargs) -> _Result:
+        if "tensorflow" in sys.modules and any(_of(value, "tensorflow") for value in args or options.values()):
+            from xent.backends.tensorflow.compiled import unconverted
+
+            plain: _Result = unconverted(function)(*args, **options)
+            return plain
         if "jax" not in sys.modules or not any(map(_of_jax, args or options.values())):
             return function(*args, **options)
         from xent.backends.jax.borrowing import on_views
@@ -53,8 +59,12 @@ def on_arrays(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _
 
 
 def _of_jax(value: Any) -> bool:
+    return _of(value, "jax")
+
+
+def _of(value: Any, framework: str) -> bool:
     for name in _HELD:
         held = getattr(value, name, None)
-        if held is not None and library(held) == "jax":
+        if held is not None and library(held) == framework:
             return True
-    return library(value) == "jax"
+    return library(value) == framework

@@ -31,11 +31,14 @@ def which_command(
         ),
     ] = None,
     outcomes: Annotated[
-        str | None, typer.Option(help="Outcomes: exactly one is true, two (yes or no), or many at once.", metavar="one|two|many")
+        str | None,
+        typer.Option(help="Outcomes: exactly one is true, two (yes or no), or many at once.", metavar="one|two|many"),
     ] = None,
     q: Annotated[
         str | None,
-        typer.Option("--q", help="What the model's last layer holds.", metavar="scores|log-probabilities|probabilities|hidden"),
+        typer.Option(
+            "--q", help="What the model's last layer holds.", metavar="scores|log-probabilities|probabilities|hidden"
+        ),
     ] = None,
     p: Annotated[
         str | None, typer.Option("--p", help="How the truth is written down.", metavar="index|distribution|yes-no")
@@ -55,12 +58,16 @@ def which_command(
 
 
 def _answered(name: str | None, given: Sequence[str | None], extra: Sequence[str]) -> Answer:
+    if name is not None and name.startswith("--"):  # a keyword where the helper should be: not one of ours
+        extra, name = [name, *extra], None
     if name is not None:
         if any(value is not None for value in given):
             raise OptionError("arguments", "a helper or the three answers", "both", "Leave one of them out.")
         return which(name, **keywords(extra))
     if extra:
-        raise OptionError("arguments", "the three answers", f"{extra[0]} as well", "Keywords belong to a helper's name.")
+        raise OptionError(
+            "arguments", "the three answers", f"{extra[0]} as well", "Keywords belong to a helper, and follow its name."
+        )
     missing = [question for question, value in zip(QUESTIONS, given, strict=True) if value is None]
     if missing and not (sys.stdin.isatty() and sys.stdout.isatty()):
         flags = ", ".join(f"--{question.name}" for question in missing)

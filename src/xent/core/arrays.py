@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import Any, TypeAlias
 
-import array_api_compat
 import numpy as np
 
 from xent.errors import BackendError, DtypeError, ShapeError
@@ -74,8 +73,20 @@ def is_python(value: Any) -> bool:
 _ARRAYS = {"torch": "Tensor", "jax": "Array", "tensorflow": "Tensor"}
 
 
+#: What was found of a type, which is asked for several times a call.
+_LIBRARIES: dict[type, str] = {np.ndarray: "numpy"}
+
+
 def library(x: Array) -> str:
     """ "numpy", "torch", "jax" or "tensorflow"."""
+    kind = type(x)
+    found = _LIBRARIES.get(kind)
+    if found is None:
+        found = _LIBRARIES[kind] = _library_of(x)
+    return found
+
+
+def _library_of(x: Array) -> str:
     # Not array_api_compat's own tests: they have an lru_cache, at which torch.compile warns. Nothing is imported here.
     for name, array in _ARRAYS.items():
         kind = getattr(sys.modules.get(name), array, None)
@@ -97,7 +108,9 @@ def namespace(x: Array) -> Any:
         from xent.core import tensorflow_namespace
 
         return tensorflow_namespace
-    return array_api_compat.array_namespace(x)
+    from array_api_compat import numpy as xp
+
+    return xp
 
 
 def device_of(x: Array) -> Any:
@@ -179,6 +192,19 @@ def sum_classes(x: Array, *, keepdims: bool = False) -> Array:
     if library(x) == "numpy" and x.strides[-1] != x.itemsize and x.shape[-1] > 8:
         x = np.ascontiguousarray(x)
     return namespace(x).sum(x, axis=-1, keepdims=keepdims)
+
+
+def log1p(x: Array) -> Array:
+    """log(1 + x) to a unit or two in the last place.
+
+    XLA's own is up to 117 of them off in float64 between −0.42 and −0.35 (JAX 0.10.2, TensorFlow 2.21); outside ±0.25
+    1 + x loses nothing that its logarithm would show.
+    """
+    xp = namespace(x)
+    if library(x) not in ("jax", "tensorflow") or dtype_name(x) != "float64":
+        return xp.log1p(x)
+    near = xp.abs(x) < 0.25
+    return xp.where(near, xp.log1p(xp.where(near, x, xp.zeros_like(x))), xp.log(1.0 + x))
 
 
 def pick(x: Array, index: Array) -> Array:

@@ -46,14 +46,22 @@ class Answer:
     def __str__(self) -> str:
         lines = [self.call, "", *_facts(self)]
         if self.equal:
-            lines += ["", "The equal call", *(line for name, found in self.equal.items() for line in _equal(name, found))]
+            lines += [
+                "",
+                "The equal call",
+                *(line for name, found in self.equal.items() for line in _equal(name, found)),
+            ]
         if self.edges:
             lines += ["", "Where they still part"]
             for edge, does in self.edges.items():
                 lines += [f"  {edge}", *(line for text, names in together(does) for line in _does(text, names))]
         if self.mistakes:
             lines += ["", "What goes wrong"]
-            lines += [line for text in self.mistakes for line in textwrap.wrap(text, _WIDTH, initial_indent="  - ", subsequent_indent="    ")]
+            lines += [
+                line
+                for text in self.mistakes
+                for line in textwrap.wrap(text, _WIDTH, initial_indent="  - ", subsequent_indent="    ")
+            ]
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -178,8 +186,8 @@ def _everywhere(m: Meaning, source: Helper) -> dict[str, Call | NoEqual]:
 def convert(name: str, /, *, to: str, **options: Any) -> Call:
     """The equal call in another framework: the same value and the same gradient, in nats.
 
-    The text is Python: ``str(call)`` with the differences that remain as comments, ``call.code`` without; ``call.helper``,
-    ``call.options``, ``call.lines`` and ``call.imports`` are the same as data.
+    The text is Python: ``str(call)`` with the differences that remain as comments, ``call.code`` without them;
+    ``call.helper``, ``call.options``, ``call.lines`` and ``call.imports`` are the same as data.
 
     Parameters
     ----------
@@ -209,14 +217,13 @@ def convert(name: str, /, *, to: str, **options: Any) -> Call:
         raise NoEqualError(f"{source.name}", "a call with an equal elsewhere", meaning.why, meaning.instead)
     inside = to.startswith("xent.") if isinstance(to, str) else False
     target = dialect(to.removeprefix("xent.") if inside else to)
-    found: Call | NoEqual | None = _written(meaning, source, target)
+    found = _written(meaning, source, target)
     if isinstance(found, NoEqual):
         raise NoEqualError(f"{source.name}", f"a call with an equal in {target.title}", found.why, found.instead)
-    if inside:
-        found = drop_in(found)
-        if found is None:
-            raise NoEqualError(f"to={to!r}", "a drop-in with this loss", target.title, f'Write to="{target.name}".')
-    return found
+    named = drop_in(found) if inside else found
+    if named is None:
+        raise NoEqualError(f"to={to!r}", "a drop-in with this loss", target.title, f'Write to="{target.name}".')
+    return named
 
 
 def _written(m: Meaning, source: Helper, to: Dialect) -> Call | NoEqual:

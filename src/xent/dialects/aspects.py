@@ -10,7 +10,7 @@ from xent.dialects.meaning import Meaning
 
 @dataclass(frozen=True)
 class Aspect:
-    """One edge: where it applies, and what each framework does there. A framework that is not named has no such edge."""
+    """One edge: where it applies, and what each framework does there; one that is not named has no such edge."""
 
     edge: str
     applies: Callable[[Meaning], bool]
@@ -21,7 +21,7 @@ def _rows(m: Meaning) -> bool:
     return m.measure == "cross_entropy" and m.p != "Indicators"
 
 
-_NAN = {name: "NaN" for name in ("torch", "keras", "tensorflow", "optax")}
+_NAN = dict.fromkeys(("torch", "keras", "tensorflow", "optax"), "NaN")
 
 ASPECTS = (
     Aspect(
@@ -52,10 +52,10 @@ ASPECTS = (
         "a label outside the classes",
         lambda m: _rows(m) and m.p == "Labels",
         {
-            "torch": "raises, but for ignore_index",
-            "keras": "raises, NaN, 0 or another class, by backend",
+            "torch": "raises, but for −100, which is ignored",
+            "keras": "raises on TensorFlow and PyTorch, 0 on JAX",
             "tensorflow": "raises; NaN under XLA and on a GPU",
-            "optax": "NaN or the last class, without a word",
+            "optax": "NaN with a finite gradient; −1 is the last class",
             "sklearn": "raises",
             "xent": "refuses (LabelError)",
         },
@@ -86,7 +86,7 @@ ASPECTS = (
         lambda m: m.ignore is not None,
         {
             "torch": "loss right, gradient NaN",
-            "keras": "loss and gradient NaN",
+            "keras": "loss and gradient 0, by ignore_class=",
             "tensorflow": "loss and gradient NaN",
             "optax": "loss and gradient NaN",
             "xent": "loss and gradient 0",
@@ -95,7 +95,13 @@ ASPECTS = (
     Aspect(
         "no example that counts",
         lambda m: m.ignore is not None and m.reduction == "mean",
-        {"torch": "NaN", "keras": "0", "tensorflow": "NaN", "optax": "NaN", "xent": 'empty= says it: "nan", "zero", "raise"'},
+        {
+            "torch": "NaN",
+            "keras": "0",
+            "tensorflow": "NaN",
+            "optax": "NaN",
+            "xent": 'empty= says it: "nan", "zero", "raise"',
+        },
     ),
     Aspect(
         "more than two axes",

@@ -12,8 +12,7 @@ class Call:
     """A call that gives the same number.
 
     ``lines`` are Python statements, the last an expression; ``imports`` go above them. ``helper`` is the framework's
-    function or class in it, ``options`` are the keywords that it is given. ``differences`` remain at the edges, or where
-    the input is not what it should be.
+    function or class in it, ``options`` are the keywords that it is given. ``differences`` remain at the edges.
     """
 
     framework: str

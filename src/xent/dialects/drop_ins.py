@@ -20,23 +20,56 @@ PREFIXES = {
 #: The losses that each drop-in has, of those that an equal call may name.
 PRESENT: Mapping[str, frozenset[str]] = {
     "xent.torch": frozenset(
-        "CrossEntropyLoss cross_entropy NLLLoss nll_loss BCELoss binary_cross_entropy BCEWithLogitsLoss "
-        "binary_cross_entropy_with_logits KLDivLoss kl_div linear_cross_entropy".split()
+        [
+            "CrossEntropyLoss",
+            "cross_entropy",
+            "NLLLoss",
+            "nll_loss",
+            "BCELoss",
+            "binary_cross_entropy",
+            "BCEWithLogitsLoss",
+            "binary_cross_entropy_with_logits",
+            "KLDivLoss",
+            "kl_div",
+            "linear_cross_entropy",
+        ]
     ),
     "xent.keras": frozenset(
-        "BinaryCrossentropy CategoricalCrossentropy SparseCategoricalCrossentropy BinaryFocalCrossentropy "
-        "CategoricalFocalCrossentropy KLDivergence Hinge MeanSquaredError Poisson categorical_crossentropy "
-        "sparse_categorical_crossentropy kl_divergence".split()
+        [
+            "BinaryCrossentropy",
+            "CategoricalCrossentropy",
+            "SparseCategoricalCrossentropy",
+            "BinaryFocalCrossentropy",
+            "CategoricalFocalCrossentropy",
+            "KLDivergence",
+            "Hinge",
+            "MeanSquaredError",
+            "Poisson",
+            "categorical_crossentropy",
+            "sparse_categorical_crossentropy",
+            "kl_divergence",
+        ]
     ),
     "xent.tensorflow": frozenset(
-        "softmax_cross_entropy_with_logits sparse_softmax_cross_entropy_with_logits sigmoid_cross_entropy_with_logits "
-        "weighted_cross_entropy_with_logits".split()
+        [
+            "softmax_cross_entropy_with_logits",
+            "sparse_softmax_cross_entropy_with_logits",
+            "sigmoid_cross_entropy_with_logits",
+            "weighted_cross_entropy_with_logits",
+        ]
     ),
     "xent.optax": frozenset(
-        "softmax_cross_entropy softmax_cross_entropy_with_integer_labels sigmoid_binary_cross_entropy "
-        "poly_loss_cross_entropy sigmoid_focal_loss kl_divergence hinge_loss".split()
+        [
+            "softmax_cross_entropy",
+            "softmax_cross_entropy_with_integer_labels",
+            "sigmoid_binary_cross_entropy",
+            "poly_loss_cross_entropy",
+            "sigmoid_focal_loss",
+            "kl_divergence",
+            "hinge_loss",
+        ]
     ),
-    "xent.sklearn": frozenset("log_loss brier_score_loss d2_log_loss_score".split()),
+    "xent.sklearn": frozenset(["log_loss", "brier_score_loss", "d2_log_loss_score"]),
 }
 
 

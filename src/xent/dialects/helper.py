@@ -31,7 +31,9 @@ class Option:
     def taken(self, value: Any, argument: str) -> Any:
         """The value, checked. An array is only there or not there: ``True`` stands for one."""
         if self.kind == "deprecated":
-            raise OptionError(argument, 'reduction= ("none", "sum", "mean")', "a deprecated keyword", "Write reduction=.")
+            raise OptionError(
+                argument, 'reduction= ("none", "sum", "mean")', "a deprecated keyword", "Write reduction=."
+            )
         if self.kind == "array":
             return value is not None and value is not False
         if self.kind == "choice":
@@ -73,9 +75,11 @@ class Helper:
                 close = get_close_matches(name, self.options, n=1)
                 listed = ", ".join(self.options) or "none"
                 raise OptionError(
-                    f"{self.name}({name}=)", f"one of its keywords: {listed}", name,
+                    f"{self.name}({name}=)",
+                    f"one of its keywords: {listed}",
+                    name,
                     f"Did you mean {close[0]}=?" if close else "",
-                )  # fmt: skip
+                )
         found = {}
         for name, option in self.options.items():
             if name in options:

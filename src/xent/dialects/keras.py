@@ -190,11 +190,15 @@ def _poisson(o: Mapping[str, Any]) -> Meaning:
     return Meaning("poisson", "Counts", "Rates", **_over(o), unit="row", eps=_EPSILON)
 
 
-_REDUCTION = choice("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None, default="sum_over_batch_size")
+_REDUCTION = choice(
+    "sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None, default="sum_over_batch_size"
+)
 _OF_OBJECT = {
-    "reduction": _REDUCTION, "name": Option("any"), "dtype": Option("any"),
+    "reduction": _REDUCTION,
+    "name": Option("any"),
+    "dtype": Option("any"),
     "sample_weight": array("sample_weight", of="call"),
-}  # fmt: skip
+}
 _LOGITS, _SMOOTHING, _AXIS = flag(False), a_number(0.0), Option("integer", -1)
 _BINARY = {"from_logits": _LOGITS, "label_smoothing": _SMOOTHING, "axis": _AXIS}
 _FOCAL = {"alpha": a_number(0.25), "gamma": a_number(2.0), **_BINARY}
@@ -205,9 +209,12 @@ def _held(o: Mapping[str, Any]) -> str:
 
 
 def _pair(
-    made: str, function: str, read: Callable[[Mapping[str, Any]], Meaning | NoEqual], options: Mapping[str, Option],
+    made: str,
+    function: str,
+    read: Callable[[Mapping[str, Any]], Meaning | NoEqual],
+    options: Mapping[str, Option],
     arguments: Callable[[Mapping[str, Any]], str],
-) -> tuple[Helper, Helper]:  # fmt: skip
+) -> tuple[Helper, Helper]:
     roots = ("tf.keras.losses.", "tensorflow.keras.losses.", "xent.keras.")
     return (
         Helper(
@@ -219,19 +226,33 @@ def _pair(
 
 HELPERS = (
     *_pair("BinaryCrossentropy", "binary_crossentropy", _binary, _BINARY, lambda o: f"target, {_held(o)}"),
-    *_pair("CategoricalCrossentropy", "categorical_crossentropy", _categorical, _BINARY, lambda o: f"target, {_held(o)}"),
     *_pair(
-        "SparseCategoricalCrossentropy", "sparse_categorical_crossentropy", _sparse,
-        {"from_logits": _LOGITS, "ignore_class": Option("integer"), "axis": _AXIS}, lambda o: f"labels, {_held(o)}",
+        "CategoricalCrossentropy", "categorical_crossentropy", _categorical, _BINARY, lambda o: f"target, {_held(o)}"
     ),
     *_pair(
-        "BinaryFocalCrossentropy", "binary_focal_crossentropy", _binary_focal,
-        {"apply_class_balancing": flag(False), **_FOCAL}, lambda o: f"target, {_held(o)}",
+        "SparseCategoricalCrossentropy",
+        "sparse_categorical_crossentropy",
+        _sparse,
+        {"from_logits": _LOGITS, "ignore_class": Option("integer"), "axis": _AXIS},
+        lambda o: f"labels, {_held(o)}",
     ),
-    *_pair("CategoricalFocalCrossentropy", "categorical_focal_crossentropy", _categorical_focal, _FOCAL, lambda o: f"target, {_held(o)}"),
+    *_pair(
+        "BinaryFocalCrossentropy",
+        "binary_focal_crossentropy",
+        _binary_focal,
+        {"apply_class_balancing": flag(False), **_FOCAL},
+        lambda o: f"target, {_held(o)}",
+    ),
+    *_pair(
+        "CategoricalFocalCrossentropy",
+        "categorical_focal_crossentropy",
+        _categorical_focal,
+        _FOCAL,
+        lambda o: f"target, {_held(o)}",
+    ),
     *_pair("KLDivergence", "kl_divergence", _kl, {}, lambda o: "target, probs"),
     *_pair("CategoricalHinge", "categorical_hinge", _categorical_hinge, {}, lambda o: "target, scores"),
     *_pair("Hinge", "hinge", _hinge, {}, lambda o: "target, scores"),
     *_pair("MeanSquaredError", "mean_squared_error", _squared, {}, lambda o: "target, probs"),
     *_pair("Poisson", "poisson", _poisson, {}, lambda o: "counts, rates"),
-)  # fmt: skip
+)

@@ -76,9 +76,11 @@ def _truth(m: Meaning) -> str:
 
 def _prediction(m: Meaning) -> str:
     held = {
-        "Logits": "scores", "LogProbabilities": "log_probs", "Probabilities": "probs",
+        "Logits": "scores",
+        "LogProbabilities": "log_probs",
+        "Probabilities": "probs",
         "Projection": "hidden, classifier, bias" if m.bias else "hidden, classifier",
-    }[m.q]  # fmt: skip
+    }[m.q]
     return f"{m.q}({held})" if m.axis == -1 or m.q == "Projection" else f"{m.q}({held}, axis={m.axis})"
 
 
@@ -120,7 +122,11 @@ def reducing(m: Meaning) -> str:
     """What is done with the losses of the examples, and by what the sum is divided."""
     one = "an element" if m.p in ("Indicators", "Counts") and m.unit == "element" else "an example"
     weights = [
-        *([_class_weight(m)] if m.class_weight == "row" or (m.class_weight and m.p == "Labels" and not m.smoothing) else []),
+        *(
+            [_class_weight(m)]
+            if m.class_weight == "row" or (m.class_weight and m.p == "Labels" and not m.smoothing)
+            else []
+        ),
         *(["w"] if m.sample_weight or m.element_weight else []),
     ]
     weighted = "·".join([*weights, "ℓ"])

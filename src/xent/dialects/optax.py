@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from xent.dialects.call import NoEqual
 from xent.dialects.dialect import Dialect
 from xent.dialects.draft import Draft, number
 from xent.dialects.helper import Helper, Option, array
@@ -74,7 +75,10 @@ def _read(p: str, **fixed: Any) -> Any:
     return read
 
 
-def _kl(o: Mapping[str, Any]) -> Meaning:
+def _kl(o: Mapping[str, Any]) -> Meaning | NoEqual:
+    if o["where"]:
+        why = "where= leaves classes out of a sum that is a divergence only over all of them"
+        return NoEqual("optax", why, "Set the truth of those classes to 0.")
     return Meaning("kl_divergence", "Distribution", "LogProbabilities", "none", axis=int(o["axis"]))
 
 
@@ -101,14 +105,17 @@ HELPERS = (
     _helper("safe_softmax_cross_entropy", _read("Distribution"), {}, "scores, target"),
     _helper("sigmoid_binary_cross_entropy", _read("Indicators"), {}, "scores, target"),
     _helper(
-        "poly_loss_cross_entropy", _read("Distribution"), {"epsilon": a_number(2.0), **_MASKED}, "scores, target",
+        "poly_loss_cross_entropy",
+        _read("Distribution"),
+        {"epsilon": a_number(2.0), **_MASKED},
+        "scores, target",
         short=False,
     ),
     _helper(
         "sigmoid_focal_loss", _read("Indicators"), {"alpha": a_number(None), "gamma": a_number(2.0)}, "scores, target"
     ),
-    _helper("kl_divergence", _kl, _AXIS, "log_probs, target"),
-    _helper("convex_kl_divergence", _kl, _AXIS, "log_probs, target"),
+    _helper("kl_divergence", _kl, _MASKED, "log_probs, target"),
+    _helper("convex_kl_divergence", _kl, _MASKED, "log_probs, target"),
     _helper("hinge_loss", _hinge, {}, "scores, signs"),
     _helper("multiclass_hinge_loss", _multiclass_hinge, {}, "scores, labels", short=False),
-)  # fmt: skip
+)

@@ -23,18 +23,20 @@ class Ours(Dialect):
 
     def refuses(self, m: Meaning) -> NoEqual | None:
         if m.measure == "poisson":
-            return NoEqual(self.name, "counts and rates are no distributions over outcomes", "Keep the framework's own.")
+            return NoEqual(
+                self.name, "counts and rates are no distributions over outcomes", "Keep the framework's own."
+            )
         return None
 
     def native(self, m: Meaning, draft: Draft) -> str | None:
         if m.measure == "d2":
             return self._d2(m, draft)
         term = m.class_weight == "term" and (m.p != "Labels" or bool(m.smoothing))
-        if term or m.unit == "row" and not (m.reduction == "mean" and m.over == "examples"):
+        if term or (m.unit == "row" and not (m.reduction == "mean" and m.over == "examples")):
             return None
         if m.unit == "row" and (m.class_weight or m.sample_weight):
             return None
-        if m.gamma is not None and m.alpha is not None or m.poly is not None or m.over == "elements":
+        if (m.gamma is not None and m.alpha is not None) or m.poly is not None or m.over == "elements":
             return None
         options = self._options(m, draft)
         if options is None:
@@ -117,17 +119,21 @@ def on(ops: Ops) -> Ours:
 def _read(measure: str) -> Any:
     def read(o: Mapping[str, Any]) -> Meaning:
         weighed = o["class_weight"] or o["weight"]
-        over = "weights" if weighed and o["reduction"] == "mean" else "examples"
         binary = o["P"] == "Indicators"
         return Meaning(
             measure,  # type: ignore[arg-type]
-            o["P"], o["Q"], o["reduction"], over,
-            smoothing=float(o["smoothing"]), ignore=o["ignore"],
+            o["P"],
+            o["Q"],
+            o["reduction"],
+            "weights" if weighed and o["reduction"] == "mean" else "examples",
+            smoothing=float(o["smoothing"]),
+            ignore=o["ignore"],
             class_weight="row" if o["class_weight"] else None,
-            sample_weight=o["weight"] and not binary, element_weight=o["weight"] and binary,
+            sample_weight=o["weight"] and not binary,
+            element_weight=o["weight"] and binary,
             positive_weight=o.get("positive_weight", False),
             axis=int(o["axis"]),
-        )  # fmt: skip
+        )
 
     return read
 
@@ -136,11 +142,12 @@ _COMMON = {
     "P": choice("Labels", "Distribution", "Indicators", of="data"),
     "Q": choice("Logits", "LogProbabilities", "Probabilities", "Projection", of="data"),
     "axis": Option("integer", -1, of="data"),
-    "ignore": Option("integer", of="data"), "smoothing": a_number(0.0, of="data"),
+    "ignore": Option("integer", of="data"),
+    "smoothing": a_number(0.0, of="data"),
     "weight": array(lambda o: "element_weight" if o["P"] == "Indicators" else "sample_weight"),
     "class_weight": array("class_weight"),
     "reduction": choice("mean", "sum", "none"),
-}  # fmt: skip
+}
 
 
 def _arguments(o: Mapping[str, Any]) -> str:

@@ -52,8 +52,11 @@ P = Question(
 QUESTIONS = (OUTCOMES, Q, P)
 
 _PREDICTIONS = {
-    "scores": "Logits", "log-probabilities": "LogProbabilities", "probabilities": "Probabilities", "hidden": "Projection",
-}  # fmt: skip
+    "scores": "Logits",
+    "log-probabilities": "LogProbabilities",
+    "probabilities": "Probabilities",
+    "hidden": "Projection",
+}
 _TRUTHS = {"index": "Labels", "distribution": "Distribution", "yes-no": "Indicators"}
 
 #: The pairs of the page "Which cross-entropy?": outcomes, q, p.
@@ -87,7 +90,7 @@ def answer(outcomes: str, q: str, p: str) -> Answer:
         if given not in question.answers:
             raise OptionError(question.name, " or ".join(question.answers), repr(given), question.text)
     if outcomes == "many" and p != "yes-no":
-        why = "Where several can be true at once, each is a yes or no of its own, and no index or distribution says which."
+        why = "Where several can be true at once, each is a yes or no of its own."
         raise OptionError("p", "yes-no, for outcomes=many", p, why)
     if outcomes == "one" and p == "yes-no":
         raise OptionError("p", "index or distribution, for outcomes=one", p, "One true class of several has an index.")

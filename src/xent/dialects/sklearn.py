@@ -1,4 +1,4 @@
-"""scikit-learn's losses, and how a meaning is written with ``sklearn.metrics``: figures to report, without gradients."""
+"""scikit-learn's losses, and how a meaning is written with ``sklearn.metrics``: figures to report."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ class ScikitLearn(Dialect):
     def native(self, m: Meaning, draft: Draft) -> str | None:
         if m.measure == "d2":
             weights = {"sample_weight": "sample_weight"} if m.sample_weight else {}
-            return draft.calling(S + "d2_log_loss_score", "labels, probs", {"labels": "np.arange(probs.shape[-1])", **weights})
+            return draft.calling(
+                S + "d2_log_loss_score", "labels, probs", {"labels": "np.arange(probs.shape[-1])", **weights}
+            )
         return self._elements(m, draft) if m.p == "Indicators" else self._rows(m, draft)
 
     def _rows(self, m: Meaning, draft: Draft) -> str:
@@ -76,7 +78,9 @@ class ScikitLearn(Dialect):
         self, m: Meaning, draft: Draft, data: str, options: dict[str, str], weights: list[str], count: str
     ) -> str:
         """A weighted mean, made into what is meant where that divides by something else."""
-        helper = S + {"cross_entropy": "log_loss", "squared_error": "brier_score_loss", "hinge": "hinge_loss"}[m.measure]
+        helper = (
+            S + {"cross_entropy": "log_loss", "squared_error": "brier_score_loss", "hinge": "hinge_loss"}[m.measure]
+        )
         if weights:
             options["sample_weight"] = " * ".join(weights)
         summed = m.reduction == "sum" or (bool(weights) and m.over == "examples")
@@ -147,12 +151,11 @@ def _helper(name: str, read: Any, options: Mapping[str, Option], x: str) -> Help
 HELPERS = (
     _helper("log_loss", _log_loss, {"normalize": flag(True), **_WEIGHT, **_CLASSES, **_OUTCOMES}, "probs"),
     _helper(
-        "brier_score_loss", _brier,
+        "brier_score_loss",
+        _brier,
         {**_WEIGHT, "pos_label": Option("any"), **_CLASSES, "scale_by_half": choice("auto", True, False), **_OUTCOMES},
         "probs",
     ),
     _helper("d2_log_loss_score", _d2, {**_WEIGHT, **_CLASSES}, "probs"),
-    _helper(
-        "hinge_loss", _hinge, {"labels": array(_scored), **_WEIGHT, **_OUTCOMES}, "scores"
-    ),
-)  # fmt: skip
+    _helper("hinge_loss", _hinge, {"labels": array(_scored), **_WEIGHT, **_OUTCOMES}, "scores"),
+)

@@ -11,28 +11,46 @@ from xent.dialects.helper import Helper
 from xent.errors import OptionError
 
 HELPERS: tuple[Helper, ...] = (
-    *torch.HELPERS, *keras.HELPERS, *tensorflow.HELPERS, *optax.HELPERS, *sklearn.HELPERS, *ours.HELPERS,
-)  # fmt: skip
+    *torch.HELPERS,
+    *keras.HELPERS,
+    *tensorflow.HELPERS,
+    *optax.HELPERS,
+    *sklearn.HELPERS,
+    *ours.HELPERS,
+)
 
 DIALECTS: Mapping[str, Dialect] = {
     dialect.name: dialect
     for dialect in (
-        ours.OURS, torch.TORCH_DIALECT, keras.KERAS_DIALECT, tensorflow.TENSORFLOW_DIALECT, optax.OPTAX_DIALECT,
+        ours.OURS,
+        torch.TORCH_DIALECT,
+        keras.KERAS_DIALECT,
+        tensorflow.TENSORFLOW_DIALECT,
+        optax.OPTAX_DIALECT,
         sklearn.SKLEARN_DIALECT,
     )
-}  # fmt: skip
+}
 
 _OTHER_NAMES = {
-    "pytorch": "torch", "tf": "tensorflow", "tf.nn": "tensorflow", "tf.keras": "keras", "jax": "optax",
-    "scikit-learn": "sklearn", "sklearn.metrics": "sklearn", "torch.nn": "torch", "torch.nn.functional": "torch",
-}  # fmt: skip
+    "pytorch": "torch",
+    "tf": "tensorflow",
+    "tf.nn": "tensorflow",
+    "tf.keras": "keras",
+    "jax": "optax",
+    "scikit-learn": "sklearn",
+    "sklearn.metrics": "sklearn",
+    "torch.nn": "torch",
+    "torch.nn.functional": "torch",
+}
 _BY_NAME = {name: helper for helper in HELPERS for name in (helper.name, *helper.aliases)}
 
 
 def helper(name: str) -> Helper:
     """The helper of this name, with or without its module. Raises OptionError, with the nearest name there is."""
     if not isinstance(name, str):
-        raise OptionError("name", "the name of a helper, as text", repr(name), 'For example "torch.nn.CrossEntropyLoss".')
+        raise OptionError(
+            "name", "the name of a helper, as text", repr(name), 'For example "torch.nn.CrossEntropyLoss".'
+        )
     if name in _BY_NAME:
         return _BY_NAME[name]
     short = [found for found in HELPERS if found.name.rpartition(".")[2] == name]

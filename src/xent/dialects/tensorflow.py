@@ -95,15 +95,23 @@ _NAME = {"name": Option("any")}
 _SCORES = "labels={}, logits=scores".format
 _SAMPLED = {
     **{name: Option("integer") for name in ("num_sampled", "num_classes", "num_true")},
-    "sampled_values": Option("any"), "remove_accidental_hits": Option("flag"), **_NAME,
-}  # fmt: skip
+    "sampled_values": Option("any"),
+    **_NAME,
+}
+_HITS = {default: {**_SAMPLED, "remove_accidental_hits": Option("flag", default)} for default in (True, False)}
+_DRAWN = "classifier, bias, labels, hidden"
 
 
 def _helper(name: str, read: Any, options: Mapping[str, Option], arguments: str) -> Helper:
     return Helper(
-        T + name, "tensorflow", read, options, (f"tensorflow.nn.{name}", f"xent.tensorflow.{name}"), False,
+        T + name,
+        "tensorflow",
+        read,
+        options,
+        (f"tensorflow.nn.{name}", f"xent.tensorflow.{name}"),
+        False,
         lambda o: arguments,
-    )  # fmt: skip
+    )
 
 
 HELPERS = (
@@ -111,10 +119,12 @@ HELPERS = (
     _helper("softmax_cross_entropy_with_logits", _softmax, {"axis": Option("integer", -1), **_NAME}, _SCORES("target")),
     _helper("sigmoid_cross_entropy_with_logits", _sigmoid, _NAME, _SCORES("target")),
     _helper(
-        "weighted_cross_entropy_with_logits", _sigmoid, {"pos_weight": array("pos_weight", required=True), **_NAME},
+        "weighted_cross_entropy_with_logits",
+        _sigmoid,
+        {"pos_weight": array("pos_weight", required=True), **_NAME},
         _SCORES("target"),
     ),
     _helper("log_poisson_loss", _poisson, {"compute_full_loss": Option("flag", False), **_NAME}, "counts, log_rates"),
-    _helper("sampled_softmax_loss", _sampled, {**_SAMPLED, "seed": Option("integer")}, "classifier, bias, labels, hidden"),
-    _helper("nce_loss", _sampled, _SAMPLED, "classifier, bias, labels, hidden"),
-)  # fmt: skip
+    _helper("sampled_softmax_loss", _sampled, {**_HITS[True], "seed": Option("integer")}, _DRAWN),
+    _helper("nce_loss", _sampled, _HITS[False], _DRAWN),
+)

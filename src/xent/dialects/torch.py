@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from xent.dialects.call import NoEqual
@@ -123,7 +123,9 @@ def _of_elements(m: Meaning, draft: Draft) -> str | None:
     helper, x = _binary(m, draft, HELD[m.q])
     if m.smoothing:
         draft.let("target", f"{number(1 - m.smoothing)} * target + {number(m.smoothing / 2)}")
-    return _module(draft, "BCEWithLogitsLoss" if helper.endswith("logits") else "BCELoss", f"{x}, target", options, reduction)
+    return _module(
+        draft, "BCEWithLogitsLoss" if helper.endswith("logits") else "BCELoss", f"{x}, target", options, reduction
+    )
 
 
 def _divergence(m: Meaning, draft: Draft) -> str | None:
@@ -145,7 +147,7 @@ def _multiclass_hinge(draft: Draft) -> str:
 def _cross_entropy(o: Mapping[str, Any]) -> Meaning:
     hard, weighed = o.get("target", "integer") == "integer", o["weight"]
     if not hard and o["ignore_index"] is not None:
-        raise OptionError("ignore_index=", "class indices, target=\"integer\"", "target=\"float\"", "Leave it out.")
+        raise OptionError("ignore_index=", 'class indices, target="integer"', 'target="float"', "Leave it out.")
     return Meaning(
         "cross_entropy",
         "Labels" if hard else "Distribution",
@@ -174,16 +176,25 @@ def _bce(o: Mapping[str, Any]) -> Meaning:
 
 def _bce_scores(o: Mapping[str, Any]) -> Meaning:
     return Meaning(
-        "cross_entropy", "Indicators", "Logits", o["reduction"],
-        element_weight=o["weight"], positive_weight=o["pos_weight"],
-    )  # fmt: skip
+        "cross_entropy",
+        "Indicators",
+        "Logits",
+        o["reduction"],
+        element_weight=o["weight"],
+        positive_weight=o["pos_weight"],
+    )
 
 
 def _kl(o: Mapping[str, Any]) -> Meaning:
     how = o["reduction"]
-    over = "elements" if how == "mean" else "examples"
-    reduction = "mean" if how == "batchmean" else how
-    return Meaning("kl_divergence", "Distribution", "LogProbabilities", reduction, over, log_target=o["log_target"])
+    return Meaning(
+        "kl_divergence",
+        "Distribution",
+        "LogProbabilities",
+        "mean" if how == "batchmean" else o["reduction"],
+        "elements" if how == "mean" else "examples",
+        log_target=o["log_target"],
+    )
 
 
 def _soft_margin(o: Mapping[str, Any]) -> Meaning:
@@ -191,15 +202,16 @@ def _soft_margin(o: Mapping[str, Any]) -> Meaning:
 
 
 def _multilabel(o: Mapping[str, Any]) -> Meaning:
-    weighed = "row" if o["weight"] else None
-    return Meaning("cross_entropy", "Indicators", "Logits", o["reduction"], unit="row", class_weight=weighed)  # type: ignore[arg-type]
+    found = Meaning("cross_entropy", "Indicators", "Logits", o["reduction"], unit="row")
+    return replace(found, class_weight="row") if o["weight"] else found
 
 
 def _poisson(o: Mapping[str, Any]) -> Meaning | NoEqual:
     if o["full"]:
         return NoEqual("torch", "full=True adds Stirling's term, which is constant in the model", "Leave it out.")
-    held = "LogRates" if o["log_input"] else "Rates"
-    return Meaning("poisson", "Counts", held, o["reduction"], eps=0.0 if o["log_input"] else float(o["eps"]))  # type: ignore[arg-type]
+    if o["log_input"]:
+        return Meaning("poisson", "Counts", "LogRates", o["reduction"])
+    return Meaning("poisson", "Counts", "Rates", o["reduction"], eps=float(o["eps"]))
 
 
 def _margin(o: Mapping[str, Any]) -> NoEqual:
@@ -225,7 +237,9 @@ _MARGIN = {"p": Option("integer", 1), "margin": a_number(1.0), "weight": array("
 _LINEAR = {k: _CE[k] for k in ("weight", "reduction", "ignore_index", "label_smoothing")}
 
 
-def _pair(module: str, function: str, read: Any, options: Mapping[str, Option], arguments: Any) -> tuple[Helper, Helper]:
+def _pair(
+    module: str, function: str, read: Any, options: Mapping[str, Option], arguments: Any
+) -> tuple[Helper, Helper]:
     """A module and its function: the same keywords, and the same meaning."""
     names = (f"xent.torch.{module}", f"nn.{module}")
     functions = (f"F.{function}", f"nn.functional.{function}", f"xent.torch.{function}")
@@ -236,30 +250,64 @@ def _pair(module: str, function: str, read: Any, options: Mapping[str, Option], 
 
 
 HELPERS = (
-    *_pair("CrossEntropyLoss", "cross_entropy", _cross_entropy, {**_CE, "target": _TARGET}, lambda o: f"scores, {_truth(o)}"),
+    *_pair(
+        "CrossEntropyLoss",
+        "cross_entropy",
+        _cross_entropy,
+        {**_CE, "target": _TARGET},
+        lambda o: f"scores, {_truth(o)}",
+    ),
     *_pair("NLLLoss", "nll_loss", _nll, _NLL, lambda o: "log_probs, labels"),
     *_pair("BCELoss", "binary_cross_entropy", _bce, _BCE, lambda o: "probs, target"),
     *_pair(
-        "BCEWithLogitsLoss", "binary_cross_entropy_with_logits", _bce_scores,
-        {**_BCE, "pos_weight": array("pos_weight")}, lambda o: "scores, target",
+        "BCEWithLogitsLoss",
+        "binary_cross_entropy_with_logits",
+        _bce_scores,
+        {**_BCE, "pos_weight": array("pos_weight")},
+        lambda o: "scores, target",
     ),
-    *_pair("KLDivLoss", "kl_div", _kl, _KL, lambda o: "log_probs, log_target" if o["log_target"] else "log_probs, target"),
+    *_pair(
+        "KLDivLoss", "kl_div", _kl, _KL, lambda o: "log_probs, log_target" if o["log_target"] else "log_probs, target"
+    ),
     *_pair("SoftMarginLoss", "soft_margin_loss", _soft_margin, dict(_REDUCTION), lambda o: "scores, signs"),
     *_pair(
-        "MultiLabelSoftMarginLoss", "multilabel_soft_margin_loss", _multilabel,
-        {"weight": array("class_weight"), **_REDUCTION}, lambda o: "scores, target",
+        "MultiLabelSoftMarginLoss",
+        "multilabel_soft_margin_loss",
+        _multilabel,
+        {"weight": array("class_weight"), **_REDUCTION},
+        lambda o: "scores, target",
     ),
-    *_pair("PoissonNLLLoss", "poisson_nll_loss", _poisson, _POISSON, lambda o: "log_rates, counts" if o["log_input"] else "rates, counts"),
+    *_pair(
+        "PoissonNLLLoss",
+        "poisson_nll_loss",
+        _poisson,
+        _POISSON,
+        lambda o: "log_rates, counts" if o["log_input"] else "rates, counts",
+    ),
     *_pair("MultiMarginLoss", "multi_margin_loss", _margin, _MARGIN, lambda o: "scores, labels"),
     *_pair("MultiLabelMarginLoss", "multilabel_margin_loss", _margin, dict(_REDUCTION), lambda o: "scores, labels"),
     Helper(
-        F + "linear_cross_entropy", "torch", _linear, {"linear_bias": array("bias"), **_LINEAR, "target": _TARGET},
-        ("F.linear_cross_entropy", "nn.functional.linear_cross_entropy", "xent.torch.linear_cross_entropy"), False,
+        F + "linear_cross_entropy",
+        "torch",
+        _linear,
+        {"linear_bias": array("bias"), **_LINEAR, "target": _TARGET},
+        ("F.linear_cross_entropy", "nn.functional.linear_cross_entropy", "xent.torch.linear_cross_entropy"),
+        False,
         lambda o: f"hidden, classifier, {_truth(o)}",
     ),
     Helper(
-        "torch.nn.LinearCrossEntropyLoss", "torch", _linear,
-        {"in_features": Option("integer"), "num_classes": Option("integer"), "bias": flag(False), **_LINEAR, "target": _TARGET},
-        ("nn.LinearCrossEntropyLoss", "xent.torch.LinearCrossEntropyLoss"), True, lambda o: f"hidden, {_truth(o)}",
+        "torch.nn.LinearCrossEntropyLoss",
+        "torch",
+        _linear,
+        {
+            "in_features": Option("integer"),
+            "num_classes": Option("integer"),
+            "bias": flag(False),
+            **_LINEAR,
+            "target": _TARGET,
+        },
+        ("nn.LinearCrossEntropyLoss", "xent.torch.LinearCrossEntropyLoss"),
+        True,
+        lambda o: f"hidden, {_truth(o)}",
     ),
-)  # fmt: skip
+)

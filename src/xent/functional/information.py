@@ -7,7 +7,7 @@ from typing import Any
 
 from xent.backends import find, on_arrays
 from xent.core import algebra, checks, values
-from xent.core.arrays import Array, as_array, is_python, namespace, sum_classes, times, to_compute
+from xent.core.arrays import Array, as_array, is_python, log1p, namespace, sum_classes, times, to_compute
 from xent.core.reduction import Empty, Reduction
 from xent.core.targets import Distribution, Labels
 from xent.core.values import Inspector
@@ -228,7 +228,7 @@ def log_mass(p: Array) -> Array:
 def log_rest(p: Array) -> Array:
     """log(1 − p), and 0 at p = 1."""
     xp = namespace(p)
-    return xp.log1p(-xp.where(p == 1, 0.0, p))
+    return log1p(-xp.where(p == 1, 0.0, p))
 
 
 def log_truth(call: Call) -> Array | None:

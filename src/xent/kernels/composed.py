@@ -1,12 +1,13 @@
 """The kernel that is written in array operations: it runs on every array-API namespace, and holds a few N×K arrays.
 
 Scores never enter an exponential except as their distance to the row's peak, and the peak's own 1 is kept out of the
-sum: with m = max z, reached at k*, r = Σ_{k≠k*} exp(z_k − m),
+sum: with m = max z, reached by n scores, r = Σ_{z_k<m} exp(z_k − m) + (n − 1),
 
     −log softmax(z)_k = (m − z_k) + log1p(r),
 
 two terms that are never negative. Nothing cancels, so the loss of a true class with p → 1 keeps its digits, which
-log-sum-exp minus score loses. In the gradient p_{k*} − 1 = −r/(1 + r) for the same reason.
+log-sum-exp minus score loses. In the gradient p_k − 1 = −r/(1 + r) at a peak for the same reason. Nothing asks where
+the peak is: compilers make a slow loop of an argmax, and fuse the rest into two passes.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 from typing import Any
 
 from xent.core import algebra
-from xent.core.arrays import Array, device_of, namespace, pick, sum_classes, to_compute, to_index
+from xent.core.arrays import Array, device_of, log1p, namespace, pick, sum_classes, to_compute, to_index
 from xent.kernels.coefficients import row_coefficients, target_probs
 from xent.kernels.protocol import (
     HardTarget,
@@ -47,7 +48,10 @@ class Composed:
         surprisal, lse = _surprisal(x, link, xp)
         found: dict[str, Array] = {}
         if "loss" in want:
-            found["loss"] = _loss(surprisal, target, link, xp)
+            if link == "logits" and isinstance(target, HardTarget):
+                found["loss"] = _hard_loss_of_scores(x, target, xp)
+            else:
+                found["loss"] = _loss(surprisal, target, link, xp)
         if "divergence" in want:
             found["divergence"] = _divergence(surprisal, target, xp)
         if "lse" in want:
@@ -100,7 +104,7 @@ class Composed:
             return xp.where(x < 0, -x, 0.0) + tail, xp.where(x > 0, x, 0.0) + tail
         if link == "log_probs":
             return -x, _minus_log1mexp(x, xp)
-        return -xp.log(x), -xp.log1p(-x)
+        return -xp.log(x), -log1p(-x)
 
     def element_gradient(self, q: Array, link: Link, a: Array, b: Array) -> Array:
         xp = namespace(q)
@@ -142,20 +146,21 @@ def _surprisal(x: Array, link: Link, xp: Any) -> tuple[Array, Array | None]:
         return -x, None
     if link == "probs":
         return -xp.log(x), None
-    drop, rest, peak = _peak(x, xp)
+    _, drop, rest, peak = _peak(x, xp)
     excess = xp.log1p(rest)
     return drop + excess, (peak + excess)[..., 0]
 
 
-def _peak(x: Array, xp: Any) -> tuple[Array, Array, Array]:
-    """m − z, r and m; NaN where the softmax is not defined (NaN, no finite score, +∞ twice)."""
-    at_peak = _one_hot(xp.argmax(x, axis=-1), x, xp)
+def _peak(x: Array, xp: Any) -> tuple[Array, Array, Array, Array]:
+    """Where z = m, m − z, r and m; r is NaN where the softmax is not defined (NaN, no finite score, +∞ twice)."""
     peak = xp.max(x, axis=-1, keepdims=True)
-    # At the peak the distance is 0 even for an infinite score; a second +∞ gives ∞ − ∞, which is right.
+    at_peak = x == peak
+    # At a peak the distance is 0, of an infinite score too.
     drop = xp.where(at_peak, 0.0, peak - x)
-    rest = sum_classes(xp.where(at_peak, 0.0, xp.exp(-drop)), keepdims=True)
-    undefined = xp.isnan(peak) | (peak == -float("inf"))
-    return drop, xp.where(undefined, float("nan"), rest), peak
+    ties = sum_classes(xp.astype(at_peak, x.dtype), keepdims=True) - 1.0
+    rest = sum_classes(xp.where(at_peak, 0.0, xp.exp(-drop)), keepdims=True) + ties
+    undefined = xp.isnan(peak) | (xp.isinf(peak) & ((peak < 0) | (ties > 0)))
+    return at_peak, drop, xp.where(undefined, float("nan"), rest), peak
 
 
 def _one_hot(index: Array, x: Array, xp: Any) -> Array:
@@ -177,10 +182,21 @@ def _poisoned(value: Array, x: Array, xp: Any) -> Array:
 def _loss(surprisal: Array, target: Target | None, link: Link, xp: Any) -> Array:
     assert target is not None
     if isinstance(target, HardTarget):
-        loss = _hard_loss(surprisal, target, xp)
-        # In a softmax a NaN is in every class already.
-        return loss if link == "logits" else _poisoned(loss, surprisal, xp)
+        return _poisoned(_hard_loss(surprisal, target, xp), surprisal, xp)
     return sum_classes(_times(dense_target(target, surprisal), surprisal, xp))
+
+
+def _hard_loss_of_scores(x: Array, target: HardTarget, xp: Any) -> Array:
+    """The same from the score of the true class, so that no surprisal of another is held in memory."""
+    _, drop, rest, peak = _peak(x, xp)
+    m, excess = peak[..., 0], xp.log1p(rest)[..., 0]
+    index = to_index(target.index)
+    inside = (index >= 0) & (index < x.shape[-1])
+    picked = pick(x, xp.where(inside, index, 0))
+    loss = target.on * (xp.where(picked == m, 0.0, m - picked) + excess) if target.on else 0.0 * excess
+    if target.off:
+        loss = loss + target.off * (sum_classes(drop) + x.shape[-1] * excess)
+    return xp.where(inside, loss, float("nan"))
 
 
 def _hard_loss(surprisal: Array, target: HardTarget, xp: Any) -> Array:
@@ -225,8 +241,7 @@ def _softmax_gradient(x: Array, surprisal: Array, t: Array | None, a: Array | No
         return xp.zeros_like(x)
     bt = xp.zeros_like(x) if b is None or t is None else b * t
     a = 0.0 if a is None else a
-    _, rest, _ = _peak(x, xp)
-    at_peak = _one_hot(xp.argmax(x, axis=-1), x, xp)
+    at_peak, _, rest, _ = _peak(x, xp)
     return xp.where(at_peak, ((a - bt) - bt * rest) / (1 + rest), a * xp.exp(-surprisal) - bt)
 
 
@@ -245,7 +260,7 @@ def _minus_log1mexp(x: Array, xp: Any) -> Array:
     """−log(1 − e^x) for x ≤ 0; either form is exact on its own side of −ln 2."""
     near = xp.where(x > -_LN2, x, -_LN2)
     far = xp.where(x > -_LN2, -_LN2, x)
-    return xp.where(x > -_LN2, -xp.log(-xp.expm1(near)), -xp.log1p(-xp.exp(far)))
+    return xp.where(x > -_LN2, -xp.log(-xp.expm1(near)), -log1p(-xp.exp(far)))
 
 
 def _all_zero(a: Array | None, b: Array | None, h: Array | None, xp: Any) -> Array:

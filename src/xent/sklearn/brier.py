@@ -103,7 +103,7 @@ def _came(labels: Vector, pos_label: Any) -> Vector | None:
         return None
     if pos_label not in classes:
         return np.zeros(len(labels), bool)
-    return np.equal(found.index, classes.index(pos_label))
+    return np.asarray(found.index == classes.index(pos_label))
 
 
 def _is_label(pos_label: Any) -> bool:

@@ -53,11 +53,16 @@ def _register() -> Any:
 
     jobs = {kind.__name__: kind for kind in (Statistics, Tangents, Gradient, Fused)}
 
-    def work(what: Any, arguments: list[Any], results: list[Any]) -> None:
+    @cache
+    def read(text: bytes) -> tuple[Any, tuple[str, ...]]:
+        what = foreign.described(text)
         spec = what["spec"]
-        job = jobs[what["kind"]](Spec(spec["link"], tuple(spec["want"]), spec["on"], spec["off"]))
+        return jobs[what["kind"]](Spec(spec["link"], tuple(spec["want"]), spec["on"], spec["off"])), what["names"]
+
+    def work(text: bytes, arguments: list[Any], results: list[Any]) -> None:
+        job, names = read(text)
         with np.errstate(all="ignore"):
-            job.run(called, dict(zip(what["names"], arguments, strict=True)), results)
+            job.run(called, dict(zip(names, arguments, strict=True)), results)
 
     function = foreign.handler(work)
     foreign.register(_NAME, function)

@@ -126,7 +126,7 @@ def _arrays(buffers: _Buffers) -> list[Any]:
     return [_array(buffers.buffers[i].contents) for i in range(buffers.count)]
 
 
-def handler(work: Callable[[Any, list[Any], list[Any]], None]) -> Any:
+def handler(work: Callable[[bytes, list[Any], list[Any]], None]) -> Any:
     """A C function that calls ``work(description, arguments, results)`` on NumPy arrays over XLA's buffers.
 
     The results are filled in place. The arrays must not be kept: their memory is XLA's. It may be called from several
@@ -144,11 +144,8 @@ def handler(work: Callable[[Any, list[Any], list[Any]], None]) -> Any:
                 return None
             if frame.stage == _EXECUTE:
                 span = frame.attributes.values[0].contents
-                work(
-                    json.loads(ctypes.string_at(span.address, span.length)),
-                    _arrays(frame.arguments),
-                    _arrays(frame.results),
-                )
+                what = ctypes.string_at(span.address, span.length)
+                work(what, _arrays(frame.arguments), _arrays(frame.results))
         except BaseException as error:  # noqa: BLE001
             message = f"xent: {type(error).__name__}: {error}".encode()
             found: int = frame.api.contents.create_error(_Error(ctypes.sizeof(_Error), None, message, _INTERNAL))
@@ -166,3 +163,9 @@ def register(name: str, function: Any) -> None:
 def description(kind: str, names: tuple[str, ...], fields: dict[str, Any]) -> str:
     """A job as text, for the program."""
     return json.dumps({"kind": kind, "names": names, **fields})
+
+
+def described(text: bytes) -> dict[str, Any]:
+    """What ``description`` was given."""
+    found: dict[str, Any] = json.loads(text)
+    return found

@@ -37,6 +37,13 @@ def refuse_forward_mode(x: Array) -> Array:
 
 
 @cache
+def unconverted(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, which AutoGraph is not to rewrite: nothing here branches on the values of a graph."""
+    found: Callable[..., Any] = tf.autograph.experimental.do_not_convert(function)
+    return found
+
+
+@cache
 def _program(function: Callable[..., Any], static: Hashable) -> Callable[..., Any]:
     def program(*tensors: Array | None) -> Any:
         return function(static, *tensors)

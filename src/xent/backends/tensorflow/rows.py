@@ -14,42 +14,61 @@ from xent.backends.tensorflow.row_gradient import row_gradient
 from xent.backends.tensorflow.slopes import Spec, target_slope
 from xent.core.arrays import Array, times, to_compute
 from xent.kernels.coefficients import row_coefficients
-from xent.kernels.protocol import SoftTarget
+from xent.kernels.protocol import Link, SoftTarget, Statistic
 
 
 def rows(q: Array, index: Any, probs: Any, log_probs: Any, spec: Spec) -> tuple[Array, ...]:
     """The statistics that the spec wants, in its order."""
     if in_graph(q):
         spec = replace(spec, kernel=None)
-    soft = [x for x in (probs, log_probs) if x is not None]
+    target = spec.target(index, probs, log_probs)
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def statistics(q: Array, *soft: Array) -> tuple[tuple[Array, ...], Callable[..., list[Array]]]:
-        p, log_p = (None, None) if not soft else (soft[0], None) if probs is not None else (None, soft[0])
-        target = spec.target(index, p, log_p)
+    def statistics(q: Array) -> tuple[tuple[Array, ...], Callable[..., Array]]:
         peak = rest = None
         if spec.kernel is None:
-            found, peak, rest = compiled(_in_graph, spec, q, index, p, log_p)
+            found, peak, rest = compiled(_in_graph, spec, q, index, probs, log_probs)
             found = {name: x + tf.cast(refuse_forward_mode(q), x.dtype) for name, x in found.items()}
         else:
             each = spec.kernel.row_statistics(q, target, spec.link, frozenset(spec.want))
             found = {name: getattr(each, name) for name in spec.want}
 
-        def backward(*grads: Array) -> list[Array]:
-            by: dict[Any, Array] = dict(zip(spec.want, grads, strict=True))
-            c = row_coefficients(by, target, q.shape[-1])
-            dq = row_gradient(q, index, p, log_p, c, spec, peak, rest)
-            if not isinstance(target, SoftTarget):
-                return [dq]
-            dt = target_slope(q, target, spec.link, by.get("loss"), by.get("divergence"))
-            if log_p is not None:
-                dt = times(tf.exp(to_compute(log_p)), dt)
-            return [dq, tf.cast(dt, soft[0].dtype)]
+        def backward(*grads: Array) -> Array:
+            c = row_coefficients(dict(zip(spec.want, grads, strict=True)), target, q.shape[-1])
+            return row_gradient(q, index, probs, log_probs, c, spec, peak, rest)
 
         return tuple(found[name] for name in spec.want), backward
 
-    found = statistics(q, *soft)
-    return tuple(found) if isinstance(found, (tuple, list)) else (found,)
+    found = statistics(q)
+    found = tuple(found) if isinstance(found, (tuple, list)) else (found,)
+    held = probs if log_probs is None else log_probs
+    if not isinstance(target, SoftTarget) or held is None or not held.dtype.is_floating:
+        return found
+    return tuple(
+        x + _of_target(held, x, q, target, spec.link, name) if name in ("loss", "divergence") else x
+        for name, x in zip(spec.want, found, strict=True)
+    )
+
+
+def _of_target(held: Array, like: Array, q: Array, target: SoftTarget, link: Link, name: Statistic) -> Array:
+    """0, with the derivative of a statistic by the target.
+
+    A function of its own: a tape that does not watch the target does not ask for what is of the size of the scores.
+    """
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def nothing(held: Array) -> tuple[Array, Callable[[Array], Array]]:
+        def backward(g: Array) -> Array:
+            dt = target_slope(q, target, link, g if name == "loss" else None, g if name == "divergence" else None)
+            if target.log_probs is not None:
+                dt = times(tf.exp(to_compute(target.log_probs)), dt)
+            return tf.cast(dt, held.dtype)
+
+        zeros = tf.zeros_like(like)
+        return zeros + tf.cast(refuse_forward_mode(held), zeros.dtype) if in_graph(held) else zeros, backward
+
+    found: Array = nothing(held)
+    return found
 
 
 def _in_graph(spec: Spec, q: Array, index: Any, probs: Any, log_probs: Any) -> Any:

@@ -1,0 +1,21 @@
+"""All pairs of P and Q in code that XLA compiled, for JAX and for TensorFlow, against 50-digit arithmetic."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.bounds import BOUNDS
+from support.measure import measure
+from support.problems import PREDICTIONS, REGIMES, TRUTHS, problem
+
+
+@pytest.mark.parametrize("truth", TRUTHS)
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+@pytest.mark.parametrize(
+    ("library", "dtype"), [("jax", "bfloat16"), ("jax", "float32"), ("jax", "float64"), ("tensorflow", "float32")]
+)
+def test_within_the_published_bound(truth: str, prediction: str, library: str, dtype: str) -> None:
+    for regime in REGIMES:
+        found = measure(problem(truth, prediction, dtype, regime, 5, 7, seed=11), library)
+        assert found.loss <= BOUNDS[prediction][0], regime
+        assert found.gradient <= BOUNDS[prediction][1], regime
