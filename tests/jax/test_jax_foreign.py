@@ -46,7 +46,7 @@ def test_arrays_arrive_as_they_are_and_results_are_written_in_place(dtype: str) 
     seen: list[Any] = []
 
     def work(what: Any, arguments: list[Any], results: list[Any]) -> None:
-        seen.append((what["key"], arguments[0].dtype.name, arguments[0].shape))
+        seen.append((foreign.described(what)["key"], arguments[0].dtype.name, arguments[0].shape))
         results[0][...] = arguments[0][::-1]
 
     registered(f"xent_test_{dtype}", work)

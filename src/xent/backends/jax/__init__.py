@@ -13,11 +13,11 @@ import jax.numpy as jnp
 from xent.backends.jax.elements import elements
 from xent.backends.jax.kernel import operating
 from xent.backends.jax.memory import readable
-from xent.backends.jax.row_sum import row_sum
+from xent.backends.jax.row_sum import row_losses, row_sum
 from xent.backends.jax.rows import rows
 from xent.backends.jax.slopes import Spec
 from xent.backends.jax.surprisals import surprisals
-from xent.core.arrays import Array
+from xent.core.arrays import Array, dtype_name
 from xent.core.shaping import Shaping
 from xent.kernels.protocol import Kernel, Link, Statistic, Target
 
@@ -48,6 +48,9 @@ class JaxBackend:
     ) -> dict[str, Array]:
         on, off = (target.on, target.off) if target is not None else (1.0, 0.0)
         names = tuple(sorted(want))
+        if want == {"loss"} and link == "logits" and target is not None and dtype_name(q) in ("float32", "float64"):
+            # A gradient in half precision would be rounded twice.
+            return {"loss": row_losses(q, target, Spec(link, names, on, off))}
         found = rows(q, target, Spec(link, names, on, off))
         return dict(zip(names, found, strict=True))
 

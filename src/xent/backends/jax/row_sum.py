@@ -63,6 +63,14 @@ def row_sum(q: Array, target: Target, c: Array, spec: Spec) -> Array:
     return found
 
 
+def row_losses(q: Array, target: Target, spec: Spec) -> Array:
+    """ℓ of each row, in the same way: each is the sum of one."""
+    given = {name: x for name, x in operands_of(target).items() if x is not None}
+    c = jnp.ones(q.shape[:-1], compute_dtype(q))
+    found: Array = sum_p.bind(*alike([q, c, *given.values()]), spec=spec, names=tuple(given), keep=q.ndim - 1)
+    return found
+
+
 def _plain(q: Array, c: Array, *truth: Array, spec: Spec, names: tuple[str, ...], keep: int) -> Array:
     (loss,) = rows(q, _target(spec, names, truth), spec)
     return jnp.sum(c * jnp.where((c == 0) & ~jnp.isfinite(loss), 0.0, loss), axis=tuple(range(keep, loss.ndim)))
@@ -170,7 +178,9 @@ def _product_transpose(ct: Any, dq: Any, gradient: Any, *, keep: int) -> tuple[A
     elif in_memory(ct) and np.all(np.asarray(ct) == 1):
         found = given
     else:
-        found = (ct.reshape(ct.shape + (1,) * (given.ndim - keep)) * to_compute(given)).astype(aval.dtype)
+        ct = ct.reshape(ct.shape + (1,) * (given.ndim - keep))
+        # What is asked of nothing is nothing, whatever the row holds.
+        found = jnp.where(ct == 0, 0.0, ct * to_compute(given)).astype(aval.dtype)
     return (found, None) if first else (None, found)
 
 
