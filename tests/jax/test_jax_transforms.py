@@ -194,3 +194,19 @@ def test_every_axis(axis: int) -> None:
     for way in (lambda f: f, jax.jit):
         for got, want in zip(way(ours)(z), expected, strict=True):
             close(got, want)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+def test_exported_for_batches_of_any_length(reduction: Any) -> None:
+    """Where lengths are symbols, nothing asks for their number."""
+    from jax import export
+
+    def loss(z: Any, y: Any) -> Any:
+        return xent.cross_entropy(xent.Labels(y), xent.Logits(z), reduction=reduction)
+
+    (n,) = export.symbolic_shape("n")
+    shapes = jax.ShapeDtypeStruct((n, 10), jnp.float32), jax.ShapeDtypeStruct((n,), jnp.int32)
+    program = export.export(jax.jit(loss))(*shapes)
+    for count in (1, 4):
+        z, y = jnp.ones((count, 10)), jnp.zeros(count, jnp.int32)
+        np.testing.assert_allclose(program.call(z, y), loss(z, y), rtol=1e-6)

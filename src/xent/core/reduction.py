@@ -21,6 +21,8 @@ def denominator_of(values: Array, weight: Array | None, counted: Array | None) -
         if counted is None:
             if None in tuple(values.shape):
                 return xp.astype(xp.size(values), values.dtype)
+            if library(values) == "jax" and not all(isinstance(length, int) for length in values.shape):
+                return xp.sum(xp.ones_like(values))  # lengths that are known when an exported program runs
             size = 1
             for length in values.shape:
                 size *= int(length)

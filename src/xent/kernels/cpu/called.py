@@ -28,6 +28,8 @@ class Called(Cpu):
             return "it does not compute divergences"
         if task.dtype not in FLOATING:
             return f"it takes floats, not {task.dtype}"
+        if not all(isinstance(length, int) for length in task.shape):
+            return "a length is not known before the program runs"
         if math.prod(task.shape) < WORTH:
             return f"below {WORTH} numbers XLA's own code takes less time than the call"
         return None
