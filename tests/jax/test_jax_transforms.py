@@ -208,5 +208,5 @@ def test_exported_for_batches_of_any_length(reduction: Any) -> None:
     shapes = jax.ShapeDtypeStruct((n, 10), jnp.float32), jax.ShapeDtypeStruct((n,), jnp.int32)
     program = export.export(jax.jit(loss))(*shapes)
     for count in (1, 4):
-        z, y = jnp.ones((count, 10)), jnp.zeros(count, jnp.int32)
+        z, y = jnp.ones((count, 10), jnp.float32), jnp.zeros(count, jnp.int32)
         np.testing.assert_allclose(program.call(z, y), loss(z, y), rtol=1e-6)
