@@ -122,12 +122,20 @@ def worst(found: dict[str, dict[str, Measured]]) -> float:
 
 
 def page(found: dict[str, dict[str, Measured]]) -> str:
-    """The page as Markdown: one row a front end, one column a case."""
-    lines = ["| front end | " + " | ".join(cases()) + " |", "|---|" + "---:|" * len(cases())]
-    for front, by_case in found.items():
-        cells = [", ".join(f"{e:.2f}" for e in by_case[name] or ()) or "–" for name in cases()]
-        lines.append(f"| {front} | " + " | ".join(cells) + " |")
-    return "\n".join([TEXT, "", *lines, "", f"Bound: {BOUND:g}, for all.", ""])
+    """The page as Markdown: one row a case, one column a front end, the core's and the frameworks' names apart."""
+    core = [front for front in found if front.startswith("core")]
+    names = [front for front in found if front not in core]
+    tables = ["## The core", "", *table(found, core), "", "## Under the frameworks' names", "", *table(found, names)]
+    return "\n".join([TEXT, "", *tables, "", f"Bound: {BOUND:g}, for all.", ""])
+
+
+def table(found: dict[str, dict[str, Measured]], fronts: list[str]) -> list[str]:
+    lines = ["| case | " + " | ".join(front.removeprefix("core, ") for front in fronts) + " |"]
+    lines.append("|---|" + "---:|" * len(fronts))
+    for name in cases():
+        cells = [", ".join(f"{e:.2f}" for e in found[front][name] or ()) or "–" for front in fronts]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return lines
 
 
 TEXT = """# One definition, every front end

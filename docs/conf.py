@@ -36,6 +36,9 @@ myst_heading_anchors = 3
 os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE / "_support"), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 # The kernels start from nothing: no start-up files of whoever builds, and no word on their local sockets.
+# TensorFlow's first words on stderr would stand in the pages.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ["IPYTHONDIR"] = str(HERE / "_build" / "ipython")
 
 # Reference: types and defaults are in the docstrings, once.
