@@ -1,7 +1,8 @@
 """Cross-entropy, done once: H(P, Q) = −Σ P log Q.
 
 P, the truth, is ``Labels``, ``Distribution`` or ``Indicators``; Q, the prediction, is ``Logits``, ``LogProbabilities``,
-``Probabilities`` or ``Projection``. ``cross_entropy(P, Q)`` works for every pair, on NumPy, PyTorch and JAX, in nats.
+``Probabilities`` or ``Projection``. ``cross_entropy(P, Q)`` works for every pair, in nats, on the
+arrays of NumPy, PyTorch, JAX and TensorFlow.
 """
 
 import typing as _typing

@@ -24,7 +24,21 @@ def test_a_helper_with_its_keywords() -> None:
     assert "torch.nn.CrossEntropyLoss(weight=class_weight, label_smoothing=0.1)(scores," in done.stdout
     assert "P = Distribution(target, smoothing=0.1), Q = Logits(scores)" in done.stdout
     assert "(D7)" in done.stdout
-    assert max(map(len, done.stdout.splitlines())) <= 80
+    prose = [line for line in done.stdout.splitlines()[1:] if not line.startswith(" " * 6)]
+    assert max(map(len, prose)) <= 80
+
+
+def test_code_is_not_broken_where_the_line_is_full() -> None:
+    done = xent_which("--outcomes", "one", "--q", "scores", "--p", "index")
+    assert "tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=scores))\n" in done.stdout
+
+
+def test_every_name() -> None:
+    names = xent_which("--list").stdout.split()
+    assert {"torch.nn.CrossEntropyLoss", "optax.kl_divergence", "sklearn.metrics.log_loss"} <= set(names)
+    done = xent_which("qqqqqq")
+    assert done.returncode == 2
+    assert "xent which --list" in " ".join(done.stderr.split())
 
 
 def test_three_answers() -> None:

@@ -6,13 +6,13 @@ import pytest
 
 from support.bounds import BOUNDS
 from support.measure import measure
-from support.problems import PREDICTIONS, REGIMES, TRUTHS, problem
+from support.problems import COMPILED, PREDICTIONS, REGIMES, TRUTHS, problem
 
 
 @pytest.mark.parametrize("truth", TRUTHS)
 @pytest.mark.parametrize("prediction", PREDICTIONS)
 @pytest.mark.parametrize(
-    ("library", "dtype"), [("jax", "bfloat16"), ("jax", "float32"), ("jax", "float64"), ("tensorflow", "float32")]
+    ("library", "dtype"), [(library, dtype) for library, dtypes in COMPILED.items() for dtype in dtypes]
 )
 def test_within_the_published_bound(truth: str, prediction: str, library: str, dtype: str) -> None:
     for regime in REGIMES:

@@ -45,6 +45,18 @@ def test_focal_loss_of_scores_is_not_clipped(compiled: bool) -> None:
     assert gradient.tolist() == [[-1.0]]
 
 
+@both
+@pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0])
+def test_d27_a_confident_focal_loss_has_no_gradient(compiled: bool, gamma: float) -> None:
+    """Keras: NaN for γ below 1, of scores not on PyTorch."""
+    y = np.array([[1.0, 0.0]], "float32")
+    for x, scores in ((np.array([[100.0, -100.0]], "float32"), True), (y, False)):
+        loss = lambda x, s=scores: ours.binary_focal_crossentropy(y, x, from_logits=s, gamma=gamma)  # noqa: E731
+        value, gradient = value_and_gradient(loss, x, compiled=compiled)
+        assert value.tolist() == [0.0]
+        assert gradient.tolist() == [[0.0, 0.0]]
+
+
 def test_infinite_scores_have_their_losses() -> None:
     y = np.array([[1.0, 0.0]], "float32")
     z = np.array([[np.inf, -np.inf]], "float32")

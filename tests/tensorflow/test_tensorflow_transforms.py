@@ -218,3 +218,30 @@ def test_eagerly_nothing_of_the_size_of_the_scores_is_made_before_the_gradient()
     assert 600 * 1000 * 4 <= lent < 1.1 * 600 * 1000 * 4, "the gradient is TensorFlow's without a copy"
     del gradient
     assert sum(pool.sizes()[1]) == before
+
+
+@pytest.mark.parametrize("graph", [False, True])
+@pytest.mark.parametrize("kind", ["labels", "distribution", "yes"])
+def test_jacobians_as_a_tape_makes_them(graph: bool, kind: str) -> None:
+    """A tape takes the backward of an eager loss into a graph of its own."""
+    rng = np.random.default_rng(0)
+    z, y = tf.constant(rng.normal(size=(4, 3))), tf.constant([0, 2, 1, 1])
+    hot = tf.one_hot(y, 3, dtype=tf.float64)
+    P = {"labels": xent.Labels(y), "distribution": xent.Distribution(hot), "yes": xent.Indicators(hot)}[kind]
+
+    def both() -> Any:
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(z)
+            loss = xent.cross_entropy(P, xent.Logits(z), reduction="none")
+            rows = tf.reshape(loss, (4, -1))
+        return tape.jacobian(loss, z), tape.batch_jacobian(rows, z)
+
+    whole, by_row = tf.function(both)() if graph else both()
+    q = tf.sigmoid(z) if kind == "yes" else tf.nn.softmax(z)
+    slope = (q - hot).numpy()
+    if kind == "yes":
+        near(by_row, np.einsum("ik,kj->ikj", slope, np.eye(3)), 1e-12)
+        near(tf.reduce_sum(whole, axis=(0, 1)), slope, 1e-12)
+    else:
+        near(by_row[:, 0], slope, 1e-12)
+        near(whole, np.einsum("in,nk->ink", np.eye(4), slope), 1e-12)

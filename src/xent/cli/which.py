@@ -15,6 +15,7 @@ from xent.cli.output import standard_output
 from xent.cli.which_page import print_answer
 from xent.dialects import Answer, which
 from xent.dialects.questions import QUESTIONS, Question, answer
+from xent.dialects.table import HELPERS
 from xent.errors import OptionError
 
 EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -44,11 +45,16 @@ def which_command(
         str | None, typer.Option("--p", help="How the truth is written down.", metavar="index|distribution|yes-no")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+    every: Annotated[bool, typer.Option("--list", help="Print the name of every helper that is known.")] = False,
 ) -> None:
     """Which cross-entropy? The right helper in every framework, and what goes wrong with the wrong one.
 
     Give a helper's name, or the answers to three questions; in a terminal they are asked.
     """
+    if every:
+        with standard_output():
+            print("\n".join(helper.name for helper in HELPERS))
+        return
     found = _answered(name, (outcomes, q, p), context.args)
     with standard_output():
         if json:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import indent
+
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
@@ -15,14 +17,17 @@ from xent.dialects.aspects import TITLES
 def print_answer(answer: Answer, console: Console | None = None) -> None:
     """The call, its pair, the equal calls, where they still part, and what goes wrong."""
     out = console or Console(markup=False, highlight=False, emoji=False)
-    out.print(Text(answer.call, style="bold"))
+    # Code is not wrapped: what is copied, or piped, is what can be run.
+    out.print(Text(answer.call, style="bold"), soft_wrap=True)
     out.print(_facts(answer))
     if answer.equal:
         _head(out, "The equal call")
         for name, found in answer.equal.items():
             out.print(Padding(Text(TITLES.get(name, name), style="bold"), (0, 0, 0, 2)))
-            text = found.code if isinstance(found, Call) else str(found)
-            out.print(Padding(Text(text), (0, 0, 0, 6)))
+            if isinstance(found, Call):
+                out.print(Text(indent(found.code, " " * 6)), soft_wrap=True)
+            else:
+                out.print(Padding(Text(str(found)), (0, 0, 0, 6)))
     if answer.edges:
         _head(out, "Where they still part")
         for edge, does in answer.edges.items():

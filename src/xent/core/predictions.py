@@ -17,7 +17,7 @@ class Logits:
     Parameters
     ----------
     scores : float array
-        float16, bfloat16 (PyTorch), float32 or float64, any number of dimensions; −inf is a class that cannot be.
+        float16, bfloat16, float32 or float64, any number of dimensions; −inf is a class that cannot be.
     axis : int
         The class axis.
 

@@ -62,7 +62,7 @@ def helper(name: str) -> Helper:
     lower = {known.lower(): known for known in _BY_NAME} | {h.name.rpartition(".")[2].lower(): h.name for h in HELPERS}
     close = get_close_matches(name.lower(), lower, n=3, cutoff=0.6)
     known = list(dict.fromkeys(_BY_NAME[lower[found]].name for found in close))
-    instead = f"Did you mean {' or '.join(known)}?" if known else "Every name is in xent.dialects.table.HELPERS."
+    instead = f"Did you mean {' or '.join(known)}?" if known else "`xent which --list` prints every name."
     raise OptionError("name", "the helper of a framework", repr(name), instead)
 
 

@@ -48,7 +48,7 @@ def cross_entropy(
     P : Labels, Distribution or Indicators
         The truth.
     Q : Logits, LogProbabilities, Probabilities or Projection
-        The prediction. float16, bfloat16 (PyTorch), float32 or float64.
+        The prediction. float16, bfloat16, float32 or float64.
     weight : number or array, optional
         w_i ≥ 0: one an example (for Indicators one an element); an axis may have length 1. An example of weight 0 has
         loss 0 and gradient 0, whatever its scores hold.

@@ -69,10 +69,17 @@ def binary_focal_crossentropy(
     if gamma:
         # 1 − p from its own surprisal, not by subtraction: p → 1 keeps its digits.
         p, rest = (ops.exp(-yes), ops.exp(-no)) if from_logits else (widened(y_pred), 1.0 - widened(y_pred))
-        value = value * ops.power(t * rest + (1.0 - t) * p, gamma)
+        value = value * _power(t * rest + (1.0 - t) * p, gamma)
     if apply_class_balancing:
         value = value * (t * alpha + (1.0 - t) * (1.0 - alpha))
     return ops.cast(ops.mean(value, axis=axis_of(axis, y_pred, name)), dtype_of(y_pred))
+
+
+def _power(u: Array, gamma: float) -> Array:
+    """u^γ, whose derivative is 0 at u = 0, where that of a γ below 1 is infinite and meets a loss of 0."""
+    ops = keras.ops
+    none = u == 0
+    return ops.where(none, ops.zeros_like(u), ops.power(ops.where(none, ops.ones_like(u), u), gamma))
 
 
 @function

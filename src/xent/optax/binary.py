@@ -10,6 +10,9 @@ from xent.core.arrays import Array, times
 from xent.optax.rows import elements
 from xent.optax.shapes import require_floating, together
 
+#: An exponent of a number that float32 holds.
+_FINITE = 80.0
+
 
 def sigmoid_binary_cross_entropy(logits: Any, labels: Any) -> Array:
     """Cross-entropy of scores against yes/no outcomes; ``optax.sigmoid_binary_cross_entropy``.
@@ -126,7 +129,8 @@ def _wrong_power(t: Array, yes: Array, no: Array, gamma: Any) -> Array:
     """u^γ in log space, where it keeps its digits and its derivative γ·u^γ·∂log u is never 0·∞."""
     # The part of u that a hard t keeps is taken out of the sum, in which it could vanish.
     largest = jnp.where(t == 1, -no, jnp.where(t == 0, -yes, jnp.maximum(-yes, -no)))
-    rest = times(t, jnp.exp(-no - largest)) + times(1 - t, jnp.exp(-yes - largest))
+    # Only a part whose t is 0 can be large; its exponential has to stay finite for 0 times it, and its derivative.
+    rest = t * jnp.exp(jnp.minimum(-no - largest, _FINITE)) + (1 - t) * jnp.exp(jnp.minimum(-yes - largest, _FINITE))
     return jnp.exp(jnp.asarray(gamma, dtype=yes.dtype) * (largest + jnp.log(rest)))
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import tensorflow as tf
 
 from xent.backends.tensorflow import scores
-from xent.backends.tensorflow.compiled import compiled
+from xent.backends.tensorflow.compiled import compiled, in_graph
 from xent.backends.tensorflow.slopes import Slopes, Spec
 from xent.core.arrays import Array, times, to_compute
 from xent.kernels.protocol import RowCoefficients
@@ -28,6 +29,9 @@ def row_gradient(
 
     ``peak`` and ``rest`` are the m and r of ``scores``, where they were kept.
     """
+    if spec.kernel is not None and in_graph(q):
+        # A gradient of an eager loss that is taken in a graph, by a tape's jacobian.
+        spec = replace(spec, kernel=None)
     given = {"q": q, "probs": probs, "log_probs": log_probs, "a": c.a, "b": c.b, "h": c.h}
     names = [name for name, x in given.items() if x is not None]
 
