@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 from support.bounds import BOUNDS, REFERENCE
-from support.problems import COMPILED, DTYPES, PREDICTIONS, TRUTHS
+from support.problems import DTYPES, PREDICTIONS, TRUTHS
 
 PAGE = Path(__file__).parents[2] / "docs" / "precision.md"
 NAMES = {"Logits": "logits", "LogProbabilities": "log_probs", "Probabilities": "probs", "Projection": "projection"}
-COLUMNS = sum(len(dtypes) for dtypes in (*DTYPES.values(), *COMPILED.values()))
+COLUMNS = sum(len(dtypes) for dtypes in DTYPES.values())
 
 
 def tables(text: str) -> list[list[list[str]]]:
