@@ -71,21 +71,22 @@ def test_second_derivatives(loss: Loss) -> None:
     close(jax.jit(jax.hessian(loss.ours))(z, truth), jax.jit(jax.hessian(loss.formula))(z, truth), 1e-10)
 
 
-@pytest.mark.parametrize(
-    "name", ["labels", "labels, each", "distribution", "focal and z-loss", "indicators", "entropy"]
-)
-@pytest.mark.parametrize(
-    "twice",
-    [jax.hessian, lambda f: jax.jacrev(jax.jacrev(f)), lambda f: jax.jacfwd(jax.jacfwd(f)),
-     lambda f: jax.jacrev(jax.jacfwd(f))],
-    ids=["hessian", "reverse twice", "forward twice", "reverse over forward"],
-)  # fmt: skip
+#: Eager derivatives of derivatives are hundreds of small programs; every loss is differentiated twice under jit above.
+TWICE = {
+    "reverse twice": lambda f: jax.jacrev(jax.jacrev(f)),
+    "forward twice": lambda f: jax.jacfwd(jax.jacfwd(f)),
+    "reverse over forward": lambda f: jax.jacrev(jax.jacfwd(f)),
+}
+
+
+@pytest.mark.parametrize("name", ["labels", "distribution"])
+@pytest.mark.parametrize("twice", TWICE.values(), ids=TWICE)
 def test_second_derivatives_in_every_order(name: str, twice: Callable[..., Any]) -> None:
     z, truth = data(LOSSES[name])
     close(twice(LOSSES[name].ours)(z, truth), jax.jit(jax.hessian(LOSSES[name].formula))(z, truth), 1e-10)
 
 
-@pytest.mark.parametrize("name", ["labels", "distribution", "indicators", "focal and z-loss"])
+@pytest.mark.parametrize("name", ["labels", "indicators"])
 def test_third_derivatives(name: str) -> None:
     z, truth = data(LOSSES[name])
     third = [jax.jacfwd(jax.hessian(f))(z[:2], truth[:2]) for f in (LOSSES[name].ours, LOSSES[name].formula)]

@@ -23,7 +23,7 @@ PREDICTIONS = ("logits", "log_probs", "probs", "projection")
 REGIMES = ("random", "wide", "confident", "ties", "masked", "tiny")
 DTYPES = {"numpy": ("float16", "float32", "float64"), "torch": ("float16", "bfloat16", "float32", "float64")}
 #: Frameworks whose compiled code is measured, that of XLA.
-COMPILED = {"jax": ("bfloat16", "float32", "float64"), "tensorflow": ("float32",)}
+COMPILED = {"jax": ("float32", "float64"), "tensorflow": ("float32",)}
 SMOOTHING = 0.1
 
 
