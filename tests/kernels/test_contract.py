@@ -359,12 +359,12 @@ def test_a_statistic_that_was_not_asked_for_is_none(kernel: Kernel) -> None:
 
 
 def test_choice_is_explained() -> None:
-    task = Task("rows", "logits", "hard", "jax", "cpu", "float32", (2, 3))
+    task = Task("rows", "logits", "hard", "cupy", "cuda", "float32", (2, 3))
     kernel, explanation = registry.consider(task)
     assert kernel is None
     assert set(explanation.refusals) == {k.name for k in KERNELS}
     assert all(explanation.refusals.values())
-    with pytest.raises(registry.KernelError, match="composed: it has been written for numpy and torch, not jax"):
+    with pytest.raises(registry.KernelError, match="composed: it has been written for numpy, torch, jax and tensorflow, not cupy"):
         registry.choose(task)
     task = Task("rows", "probs", "hard", "numpy", "cpu", "float32", (2, 3), frozenset({"lse"}))
     assert "log-sum-exp" in registry.consider(task)[1].refusals["composed"]
