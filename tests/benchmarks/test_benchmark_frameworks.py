@@ -57,12 +57,13 @@ def frameworks(monkeypatch: pytest.MonkeyPatch) -> Any:
     return frameworks
 
 
-def test_every_framework_has_its_own_and_ours(tmp_path: Path) -> None:
+def test_a_framework_has_its_own_and_ours(tmp_path: Path) -> None:
     """``agree`` has checked in each process that both give the same number."""
-    results, page = run(tmp_path, "--rounds", "2", "--only", "hard, 32×100")
+    shown = {name: MODES[name] for name in ("PyTorch", "optax")}
+    results, page = run(tmp_path, "--rounds", "2", "--only", "hard, 32×100", "--world", "torch", "optax")
     assert "Sizes of a smoke test" in page
-    assert list(results["worlds"]) == list(MODES)
-    for name, modes in MODES.items():
+    assert list(results["worlds"]) == list(shown)
+    for name, modes in shown.items():
         rows = results["worlds"][name]["rows"]
         assert [row["name"] for row in rows] == [f"{mode}, hard, 32×100" for mode in modes]
         for row in rows:
