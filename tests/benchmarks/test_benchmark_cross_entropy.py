@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 import xent
+from benchmarks import _results
 
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = {
@@ -124,16 +125,6 @@ def test_both_settings_of_the_allocator_and_a_choice_of_cases(tmp_path: Path) ->
     assert "expected a part of one of" in benchmark("--only", "nothing of the kind", code=2).stderr
 
 
-@pytest.fixture(scope="module")
-def results() -> Any:
-    sys.path.insert(0, str(ROOT))
-    try:
-        from benchmarks import _results
-    finally:
-        sys.path.remove(str(ROOT))
-    return _results
-
-
 def case(ours: float, theirs: float | None, **target: Any) -> dict[str, Any]:
     other = {"absent": "not installed"} if theirs is None else {"samples": [theirs, 0.0, 1e9], "note": ""}
     peers = {"xent": {"samples": [ours, 0.0, 1e9], "note": ""}, "scikit-learn": other}
@@ -153,9 +144,9 @@ def case(ours: float, theirs: float | None, **target: Any) -> dict[str, Any]:
     ],
 )
 def test_a_target_is_judged_by_medians(
-    results: Any, ours: float, theirs: float | None, target: dict[str, Any], measured: str, verdict: str
+    ours: float, theirs: float | None, target: dict[str, Any], measured: str, verdict: str
 ) -> None:
-    ((_, said, found),) = results.judged(case(ours, theirs, **target))
+    ((_, said, found),) = _results.judged(case(ours, theirs, **target))
     assert (said.rstrip(", "), found) == (measured, verdict)
 
 
@@ -166,9 +157,9 @@ def test_the_readme_shows_what_the_newest_committed_results_say() -> None:
     assert len(tables(block)[0]) - 1 == 12
 
 
-def test_committed_pages_are_what_their_samples_say(results: Any) -> None:
+def test_committed_pages_are_what_their_samples_say() -> None:
     files = sorted((ROOT / "benchmarks" / "results").glob("cross_entropy-*.json"))
     assert files
     for file in files:
-        made = results.report(json.loads(file.read_text(encoding="utf-8")))
+        made = _results.report(json.loads(file.read_text(encoding="utf-8")))
         assert made == file.with_suffix(".md").read_text(encoding="utf-8"), file.name

@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from benchmarks._rounds import Peer
+from benchmarks._worlds import agree, rows_of
 
 import xent
+from benchmarks import _worlds, frameworks
 
 ROOT = Path(__file__).resolve().parents[2]
 #: The modes of each process.
@@ -49,14 +52,6 @@ def run(out: Path, *arguments: str) -> tuple[dict[str, Any], str]:
     return json.loads(text), printed
 
 
-@pytest.fixture
-def frameworks(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(ROOT))
-    from benchmarks import frameworks
-
-    return frameworks
-
-
 def test_a_framework_has_its_own_and_ours(tmp_path: Path) -> None:
     """``agree`` has checked in each process that both give the same number."""
     shown = {name: MODES[name] for name in ("PyTorch", "optax")}
@@ -89,9 +84,7 @@ def test_what_is_not_there_is_asked_for_in_vain(tmp_path: Path) -> None:
     assert "expected a part of one of" in done.stderr
 
 
-def test_a_framework_that_is_not_installed_is_named(frameworks: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from benchmarks import _worlds
-
+def test_a_framework_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_worlds, "find_spec", lambda name: None if name == "optax" else name)
     assert _worlds.WORLDS["optax"].absent() == "optax: not installed"
     assert _worlds.WORLDS["jax"].absent() is None
@@ -106,10 +99,7 @@ def test_a_framework_that_is_not_installed_is_named(frameworks: Any, monkeypatch
     assert "smoke test" not in page
 
 
-def test_what_does_not_agree_is_not_compared(frameworks: Any) -> None:
-    from benchmarks._rounds import Peer
-    from benchmarks._worlds import agree, rows_of
-
+def test_what_does_not_agree_is_not_compared() -> None:
     row = rows_of("torch")[0]
     agree(row, {"own": Peer(lambda: 1.0), "xent": Peer(lambda: 1.00001)})
     with pytest.raises(RuntimeError, match="of its own"):
