@@ -30,6 +30,7 @@ from xent.functional import (
 )
 
 if _typing.TYPE_CHECKING:
+    from xent import losses
     from xent.dialects import convert, which
 
 __version__ = "0.1.0"
@@ -57,6 +58,7 @@ __all__ = [
     "hinge",
     "js_divergence",
     "kl_divergence",
+    "losses",
     "memory",
     "mutual_information",
     "perplexity",
@@ -71,6 +73,10 @@ _LATER = frozenset({"convert", "which"})
 
 
 def __getattr__(name: str) -> _typing.Any:
+    if name == "losses":
+        import importlib
+
+        return importlib.import_module("xent.losses")
     if name in _LATER:
         from xent import dialects
 

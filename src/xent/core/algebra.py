@@ -1,7 +1,7 @@
 """From row statistics to the loss of each example, and to the derivative of that loss by each statistic.
 
     L_i = w_i·(φ(ℓ_i) + Σ R(statistics of row i))           rows: Labels and Distribution
-    L_i = w_i·(t·v·φ(yes) + (1 − t)·φ(no))                  elements: Indicators, with v the positive weight
+    L_i = w_i·(t·v·φ(yes) + (1 − t)·φ₋(no))                 elements: Indicators, with v the positive weight
     L_i = w_i·(t·v + 1 − t)·φ(t·yes + (1 − t)·no)           … where φ reads a soft target as "surprisal"
 
 Everything here is arithmetic on N numbers, or on the elements of Indicators, in any array namespace. ``apply`` is how
@@ -107,7 +107,7 @@ def element_values(
     elif shaping.soft == "surprisal":
         value = (t * v + (1 - t)) * apply(shaping, t * clean["yes"] + (1 - t) * clean["no"])
     else:
-        value = t * v * apply(shaping, clean["yes"]) + (1 - t) * apply(shaping, clean["no"])
+        value = t * v * apply(shaping, clean["yes"]) + (1 - t) * apply(shaping.no, clean["no"])
     return _weighted(value, weight, counted)
 
 
@@ -127,7 +127,7 @@ def element_derivatives(
         slope = (t * v + (1 - t)) * shaping.derivative(t * clean["yes"] + (1 - t) * clean["no"])
         a, b = (1 - t) * slope, t * slope
     else:
-        a = (1 - t) * shaped_derivative(shaping, clean["no"])
+        a = (1 - t) * shaped_derivative(None if shaping is None else shaping.no, clean["no"])
         b = t * v * shaped_derivative(shaping, clean["yes"])
     return _weighted(a, weight, counted), _weighted(b, weight, counted)
 

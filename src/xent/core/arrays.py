@@ -149,6 +149,8 @@ def detached(x: Any) -> Any:
     """x as a constant, to what its framework differentiates."""
     if hasattr(x, "detach"):
         return x.detach()
+    if library(x) == "jax":
+        return sys.modules["jax"].lax.stop_gradient(x)
     return namespace(x).stop_gradient(x) if library(x) == "tensorflow" else x
 
 
@@ -216,8 +218,25 @@ def pick(x: Array, index: Array) -> Array:
 
 
 def look_up(vector: Array, index: Array) -> Array:
-    """vector[index], for an index of any shape."""
+    """vector[index], or the rows of a matrix, for an index of any shape."""
     return namespace(vector).take(vector, index) if library(vector) == "tensorflow" else vector[index]
+
+
+def sum_by_index(x: Array, index: Array, size: int) -> Array:
+    """Σ of the rows of x (N, …) that have each index, (size, …)."""
+    kind = library(x)
+    if kind == "torch":
+        return x.new_zeros((size, *x.shape[1:])).index_add(0, index, x)
+    if kind == "jax":
+        return namespace(x).zeros((size, *x.shape[1:]), dtype=x.dtype).at[index].add(x)
+    if kind == "tensorflow":
+        return sys.modules["tensorflow"].math.unsorted_segment_sum(x, index, size)
+    found = np.zeros((size, *x.shape[1:]), x.dtype)
+    if len(index):
+        order = np.argsort(index, kind="stable")
+        present, starts = np.unique(index[order], return_index=True)
+        found[present] = np.add.reduceat(x[order], starts, axis=0)
+    return found
 
 
 def spread(x: Array, like: Array) -> Array:

@@ -124,6 +124,20 @@ def require_nonnegative(value: Any, argument: str) -> float:
     return number
 
 
+def require_at_least(value: Any, least: float, argument: str) -> float:
+    number = _number(value, argument, f"a finite number, {least:g} or more")
+    if not least <= number < math.inf:
+        raise OptionError(argument, f"a finite number, {least:g} or more", repr(value))
+    return number
+
+
+def require_finite(value: Any, argument: str) -> float:
+    number = _number(value, argument, "a finite number")
+    if not math.isfinite(number):
+        raise OptionError(argument, "a finite number", repr(value))
+    return number
+
+
 def _number(value: Any, argument: str, expected: str) -> float:
     if isinstance(value, (str, bytes, bool)) or value is None:
         raise OptionError(argument, expected, repr(value))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xent.core import checks
-from xent.core.arrays import Array
+from xent.core.arrays import Array, namespace
 
 
 class Penalty(ABC):
@@ -70,3 +70,40 @@ class ZLoss(Penalty):
 
     def derivative(self, statistics: Mapping[str, Array]) -> dict[str, Array]:
         return {"lse": 2.0 * self.coefficient * statistics["lse"]}
+
+
+@dataclass(frozen=True)
+class Entropy(Penalty):
+    """R = c·H(Q), the entropy of the prediction, −Σ q log q. c < 0 is the confidence penalty, which asks for spread.
+
+    With c = 1 − β and φ(ℓ) = β·ℓ it makes soft bootstrapping, −Σ (β·p + (1 − β)·q) log q with the gradient through q.
+
+    Parameters
+    ----------
+    coefficient : float
+        c. There is no universal value.
+
+    Raises
+    ------
+    OptionError
+        c not finite.
+
+    References
+    ----------
+    Pereyra, Tucker, Chorowski, Kaiser and Hinton, "Regularizing Neural Networks by Penalizing Confident Output
+    Distributions", 2017 (arXiv 1701.06548); Reed, Lee, Anguelov, Szegedy, Erhan and Rabinovich, "Training Deep Neural
+    Networks on Noisy Labels with Bootstrapping", 2014 (arXiv 1412.6596), equation 6.
+    """
+
+    coefficient: float
+
+    needs: ClassVar[frozenset[str]] = frozenset({"entropy"})
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "coefficient", checks.require_finite(self.coefficient, "Entropy(coefficient)"))
+
+    def value(self, statistics: Mapping[str, Array]) -> Array:
+        return self.coefficient * statistics["entropy"]
+
+    def derivative(self, statistics: Mapping[str, Array]) -> dict[str, Array]:
+        return {"entropy": self.coefficient * namespace(statistics["entropy"]).ones_like(statistics["entropy"])}

@@ -8,21 +8,38 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal, TypeAlias
 
 from xent.core import checks
 from xent.core.arrays import Array, namespace
 from xent.errors import OptionError
+
+Reading: TypeAlias = Literal["surprisal", "per-class"]
+
+
+@dataclass(frozen=True)
+class Form:
+    """φ′(ℓ) = factor·(1 + ε·e^{−ℓ})·e^{−qℓ}·u^γ·(1 + γ·e^{−ℓ}·ℓ/u) with u = 1 − e^{−ℓ}, and 0 where ℓ > limit.
+
+    A product whose factors are 1 by default; each member of the family uses one of them.
+    """
+
+    factor: float = 1.0
+    epsilon: float = 0.0
+    q: float = 0.0
+    gamma: float = 0.0
+    limit: float = float("inf")
 
 
 class Shaping(ABC):
     """φ(ℓ), ℓ = −Σ t log q ≥ 0.
 
     For a soft target there is more than one reading of "the probability of the truth". ``soft`` names the one that is
-    meant: "surprisal" applies φ to ℓ itself. None refuses targets that are not hard.
+    meant: "surprisal" applies φ to ℓ itself, "per-class" takes Σ_k t_k φ(−log q_k). They agree where t is hard, and
+    None refuses others.
     """
 
-    soft: Literal["surprisal"] | None = None
+    soft: Reading | None = None
 
     @abstractmethod
     def value(self, loss: Array) -> Array:
@@ -31,6 +48,23 @@ class Shaping(ABC):
     @abstractmethod
     def derivative(self, loss: Array) -> Array:
         """φ′(ℓ), elementwise."""
+
+    @property
+    def no(self) -> Shaping:
+        """What acts on −log(1 − q) for the "no" side of Indicators: the same, unless a member says otherwise."""
+        return self
+
+    @property
+    def form(self) -> Form | None:
+        """φ′ by a name and numbers that compiled kernels know, so that they can use it within their one pass; None for
+        a φ that they do not know, which takes a pass more. See ``Form``."""
+        return None
+
+
+def require_reading(soft: object, argument: str) -> None:
+    """A reading of soft targets that exists."""
+    if soft not in (None, "surprisal", "per-class"):
+        raise OptionError(argument, '"surprisal", "per-class" or None', repr(soft))
 
 
 @dataclass(frozen=True)
@@ -43,8 +77,8 @@ class Focal(Shaping):
     ----------
     gamma : float
         γ ≥ 0. Zero is the cross-entropy itself.
-    soft : "surprisal", optional
-        Needed for soft targets, for which the literature has three readings that disagree.
+    soft : "surprisal" or "per-class", optional
+        Needed for soft targets: what their probability is read as. "per-class" is Σ_k t_k (1 − q_k)^γ (−log q_k).
 
     Raises
     ------
@@ -64,12 +98,11 @@ class Focal(Shaping):
     """
 
     gamma: float
-    soft: Literal["surprisal"] | None = field(default=None, kw_only=True)
+    soft: Reading | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gamma", checks.require_nonnegative(self.gamma, "Focal(gamma)"))
-        if self.soft not in (None, "surprisal"):
-            raise OptionError("Focal(soft=)", '"surprisal" or None', repr(self.soft))
+        require_reading(self.soft, "Focal(soft=)")
 
     def value(self, loss: Array) -> Array:
         xp = namespace(loss)
@@ -84,3 +117,83 @@ class Focal(Shaping):
         slope = xp.where(xp.isinf(loss), 0.0, xp.exp(-loss) * ratio)
         power: Array = u**self.gamma
         return power * (1.0 + self.gamma * slope)
+
+    @property
+    def form(self) -> Form:
+        return Form(gamma=self.gamma)
+
+
+@dataclass(frozen=True)
+class Poly1(Shaping):
+    """Poly-1: φ(ℓ) = ℓ + ε·(1 − e^{−ℓ}), which changes the first coefficient of ℓ = Σ_j (1 − p)^j/j.
+
+    φ′(ℓ) = 1 + ε·e^{−ℓ}.
+
+    Parameters
+    ----------
+    epsilon : float
+        ε ≥ −1: below it a loss would fall as the truth becomes less likely. 2 for ImageNet in the paper.
+    soft : "surprisal" or "per-class", optional
+        Needed for soft targets. "per-class" is CE + ε·(1 − Σ t q), as in optax.
+
+    Raises
+    ------
+    OptionError
+        ε below −1 or not finite.
+
+    References
+    ----------
+    Leng, Tan, Liu, Cubuk, Shi, Cheng and Anguelov, "PolyLoss", 2022 (arXiv 2204.12511), section 3.2.
+
+    Examples
+    --------
+    >>> import xent
+    >>> P, Q = xent.Labels(0), xent.Probabilities([0.8, 0.2])
+    >>> round(float(xent.cross_entropy(P, Q, shaping=xent.losses.Poly1(2.0))), 4)
+    0.6231
+    """
+
+    epsilon: float = 2.0
+    soft: Reading | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "epsilon", checks.require_at_least(self.epsilon, -1.0, "Poly1(epsilon)"))
+        require_reading(self.soft, "Poly1(soft=)")
+
+    def value(self, loss: Array) -> Array:
+        return loss - self.epsilon * namespace(loss).expm1(-loss)
+
+    def derivative(self, loss: Array) -> Array:
+        return 1.0 + self.epsilon * namespace(loss).exp(-loss)
+
+    @property
+    def form(self) -> Form:
+        return Form(epsilon=self.epsilon)
+
+
+@dataclass(frozen=True)
+class Scaled(Shaping):
+    """φ(ℓ) = c·ℓ: the cross-entropy beside a penalty, with a weight that is not part of a mean's denominator.
+
+    Raises
+    ------
+    OptionError
+        c negative or not finite.
+    """
+
+    coefficient: float
+
+    soft: ClassVar[Reading] = "surprisal"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "coefficient", checks.require_nonnegative(self.coefficient, "Scaled(coefficient)"))
+
+    def value(self, loss: Array) -> Array:
+        return self.coefficient * loss
+
+    def derivative(self, loss: Array) -> Array:
+        return self.coefficient * namespace(loss).ones_like(loss)
+
+    @property
+    def form(self) -> Form:
+        return Form(factor=self.coefficient)

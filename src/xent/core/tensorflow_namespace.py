@@ -18,6 +18,7 @@ int8, int32, int64 = tf.int8, tf.int32, tf.int64
 bool = tf.bool
 
 abs, exp, expm1, log, log1p = tf.abs, tf.exp, tf.math.expm1, tf.math.log, tf.math.log1p
+sin, cos, acos, atan2, sqrt, tanh = tf.sin, tf.cos, tf.acos, tf.atan2, tf.sqrt, tf.tanh
 matmul, matrix_transpose, stop_gradient = tf.matmul, tf.linalg.matrix_transpose, tf.stop_gradient
 
 #: The alignment that TensorFlow asks of memory which it did not allocate.
@@ -96,7 +97,7 @@ def take_along_axis(x: Array, index: Array, axis: int = -1) -> Array:
 
 
 def take(x: Array, index: Array) -> Array:
-    """x[index] of a vector x, for an index of any shape."""
+    """x[index] of the first axis of x, for an index of any shape."""
     return tf.gather(x, index)
 
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from xent.backends import Backend
-from xent.core.arrays import Array, to_compute
+from xent.core.arrays import Array, dtype_name, to_compute
 from xent.core.predictions import Logits, LogProbabilities, Probabilities, Projection
+from xent.core.scores import Scores
 from xent.core.targets import Distribution, Indicators, Labels
+from xent.functional.scoring import Angles, scored
 from xent.kernels.composed import dense_target
 from xent.kernels.protocol import HardTarget, Kernel, Link, Target, Task
 from xent.kernels.registry import choose
@@ -36,6 +38,10 @@ class Call:
     weight: Array | None
     positive_weight: Array | None
     reads: bool
+    #: S1, and what it reads besides the scores; q is what it acts on.
+    scores: Scores | None = None
+    truth: Array | None = None
+    angles: Angles | None = None
 
     @property
     def rows(self) -> bool:
@@ -51,6 +57,14 @@ class Call:
 
     def kernel(self) -> Kernel:
         return self.backend.kernel(choose(self.task))
+
+    def scored(self) -> Call:
+        """The call on the scores that S1 makes."""
+        if self.scores is None:
+            return self
+        q = scored(to_compute(self.q), self.scores, self.truth, self.angles, self.backend)
+        task = replace(self.task, dtype=dtype_name(q), traced=self.backend.traced(q))
+        return replace(self, q=q, task=task, scores=None)
 
     def statistics(self) -> dict[str, Array]:
         """The row statistics that the task asks for, differentiable."""

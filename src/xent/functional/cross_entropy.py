@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
-from typing import Any
+from dataclasses import fields, replace
+from typing import Any, TypeGuard
 
 from xent.backends import on_arrays
 from xent.core import algebra
-from xent.core.arrays import Array, classes_at, detached
+from xent.core.arrays import Array, classes_at, detached, sum_classes, times
 from xent.core.penalties import Penalty
 from xent.core.predictions import Projection
 from xent.core.reduction import Empty, Reduction
+from xent.core.scores import Scores
 from xent.core.shaping import Shaping
+from xent.core.target_steps import TargetStep
 from xent.core.values import Inspector, hard_rows
 from xent.errors import KindError, SoftTargetError, UndefinedPairError
 from xent.functional.call import P_, Q_, Call
@@ -20,6 +22,7 @@ from xent.functional.fused import fused_sum, parts, total
 from xent.functional.prepare import prepare
 from xent.functional.projection import projection_gradient
 from xent.functional.reducing import Reducer
+from xent.functional.scoring import Angles, pull_back
 from xent.kernels.coefficients import row_coefficients, target_probs
 from xent.kernels.protocol import HardTarget, SoftTarget
 from xent.kernels.registry import Explanation, consider
@@ -33,6 +36,8 @@ def cross_entropy(
     weight: Any = None,
     class_weight: Any = None,
     positive_weight: Any = None,
+    scores: Scores | None = None,
+    target: TargetStep | None = None,
     shaping: Shaping | None = None,
     penalties: Iterable[Penalty] = (),
     reduction: Reduction = "mean",
@@ -57,6 +62,10 @@ def cross_entropy(
         Indicators; so in the denominator too, and a label and its one-hot row agree.
     positive_weight : number or array (K,), optional
         For Indicators: multiplies the yes side, −v·t·log q − (1 − t)·log(1 − q). It is not part of the denominator.
+    scores : Scores, optional
+        What is done to scores first: softcap, margin, scale, offset, mask, in this order.
+    target : TargetStep, optional
+        What is made of the truth, for example ``HardBootstrap(0.8)``. Weights act after it.
     shaping : Shaping, optional
         φ, for example ``Focal(2.0)``.
     penalties : sequence of Penalty
@@ -101,10 +110,11 @@ def cross_entropy(
     0.1755
     """
     reducer = Reducer(reduction, denominator, empty)
-    call, penalties = _prepared(P, Q, weight, class_weight, positive_weight, shaping, penalties)
+    call, penalties = _prepared(P, Q, weight, class_weight, positive_weight, scores, target, shaping, penalties)
     with call.backend.quiet():
-        fused = fused_sum(call, reducer) if shaping is None and not penalties else None
-        return reducer(call, _values(call, shaping, penalties)) if fused is None else fused
+        plain = scores is None and shaping is None and not penalties
+        fused = fused_sum(call, reducer) if plain else None
+        return reducer(call, _values(call.scored(), shaping, penalties)) if fused is None else fused
 
 
 @on_arrays
@@ -115,6 +125,8 @@ def value_and_grad(
     weight: Any = None,
     class_weight: Any = None,
     positive_weight: Any = None,
+    scores: Scores | None = None,
+    target: TargetStep | None = None,
     shaping: Shaping | None = None,
     penalties: Iterable[Penalty] = (),
     reduction: Reduction = "mean",
@@ -144,20 +156,25 @@ def value_and_grad(
     (0.6931, array([-0.5,  0.5]))
     """
     reducer = Reducer(reduction, denominator, empty)
-    call, penalties = _prepared(P, Q, weight, class_weight, positive_weight, shaping, penalties)
+    call, penalties = _prepared(P, Q, weight, class_weight, positive_weight, scores, target, shaping, penalties)
     call = _detached(call)
     with call.backend.quiet():
-        c = parts(call, reducer) if shaping is None and not penalties else None
-        if c is not None and call.target is not None:
-            each, gradient = call.kernel().row_fused(call.q, call.target, call.link, c)
-            value, gradient = total(call, reducer, each), classes_at(gradient, call.axis)
+        scored = call.scored()
+        c = parts(scored, reducer) if shaping is None and not penalties else None
+        if c is not None and scored.target is not None:
+            each, gradient = scored.kernel().row_fused(scored.q, scored.target, scored.link, c)
+            value = total(scored, reducer, each)
         else:
-            losses = _values(call, shaping, penalties)
-            value = reducer(call, losses)
-            gradient = _gradient(call, shaping, penalties, reducer.scale(call, losses))
+            losses = _values(scored, shaping, penalties)
+            value = reducer(scored, losses)
+            gradient = _gradient(scored, shaping, penalties, reducer.scale(scored, losses))
+        at_truth = None
+        if call.scores is not None:
+            gradient, at_truth = pull_back(gradient, call.q, call.scores, call.truth, call.angles is None)
         if isinstance(Q, Projection):
-            return value, projection_gradient(call, Q, gradient)
-        return value, gradient
+            return value, projection_gradient(call, Q, gradient, at_truth)
+        gradient = call.xp.astype(gradient, call.q.dtype, copy=False)
+        return value, classes_at(gradient, call.axis) if call.rows else gradient
 
 
 def explain(P: P_, Q: Q_) -> Explanation:
@@ -178,10 +195,13 @@ def _prepared(
     weight: Any,
     class_weight: Any,
     positive_weight: Any,
+    scores: Scores | None,
+    target: TargetStep | None,
     shaping: Shaping | None,
     penalties: Iterable[Penalty],
 ) -> tuple[Call, tuple[Penalty, ...]]:
-    penalties = _require_family(shaping, penalties)
+    penalties = _require_family(scores, shaping, penalties)
+    scores = None if scores is None or scores.idle else scores
     want = frozenset({"loss"}).union(*(p.needs for p in penalties))
     call = prepare(
         P,
@@ -189,6 +209,8 @@ def _prepared(
         weight=weight,
         class_weight=class_weight,
         positive_weight=positive_weight,
+        scores=scores,
+        step=target,
         want=want,  # type: ignore[arg-type]
     )
     if not call.rows and penalties:
@@ -206,7 +228,9 @@ def _prepared(
     return call, penalties
 
 
-def _require_family(shaping: Any, penalties: Any) -> tuple[Penalty, ...]:
+def _require_family(scores: Any, shaping: Any, penalties: Any) -> tuple[Penalty, ...]:
+    if scores is not None and not isinstance(scores, Scores):
+        raise KindError("scores=", "Scores such as Scores(scale=1 / 0.07), or None", repr(scores))
     if shaping is not None and not isinstance(shaping, Shaping):
         raise KindError("shaping=", "a Shaping such as Focal(2.0), or None", repr(shaping))
     if isinstance(penalties, Penalty) or not isinstance(penalties, Iterable):
@@ -244,6 +268,11 @@ def _require_hard(call: Call, shaping: Shaping, P: P_) -> Call:
 def _values(call: Call, shaping: Shaping | None, penalties: tuple[Penalty, ...]) -> Array:
     """The loss of each example."""
     if call.rows:
+        if _per_class(call, shaping):
+            call, s, t = _classes(call)
+            found = call.statistics() if penalties else {}
+            found["loss"] = sum_classes(times(t, call.backend.apply(shaping, s)))
+            return algebra.row_values(found, None, penalties, call.weight, call.counted, call.backend.apply)
         return algebra.row_values(call.statistics(), shaping, penalties, call.weight, call.counted, call.backend.apply)
     yes, no = call.elements()
     return algebra.element_values(
@@ -251,16 +280,31 @@ def _values(call: Call, shaping: Shaping | None, penalties: tuple[Penalty, ...])
     )
 
 
+def _per_class(call: Call, shaping: Shaping | None) -> TypeGuard[Shaping]:
+    """Whether φ acts on the surprisal of each class: of a hard target that of the truth alone counts."""
+    if shaping is None or shaping.soft != "per-class":
+        return False
+    return isinstance(call.target, SoftTarget) or bool(call.target is not None and call.target.off)
+
+
+def _classes(call: Call) -> tuple[Call, Array, Array]:
+    """The call without scores that do not count, −log q of its classes, and t."""
+    call = call.cleaned()
+    return call, call.backend.surprisals(call.q, call.link), call.class_truth()
+
+
 def _gradient(call: Call, shaping: Shaping | None, penalties: tuple[Penalty, ...], scale: Any) -> Array:
-    """The gradient by the scores, with the class axis where the user has it."""
+    """The gradient by the scores, of rows with their classes last."""
     kernel = call.kernel()
     if call.rows:
-        statistics = call.statistics()
-        slopes = algebra.row_derivatives(statistics, shaping, penalties, call.weight, call.counted)
+        target = call.target
+        if shaping is not None and _per_class(call, shaping):
+            call, s, t = _classes(call)
+            target, shaping = SoftTarget(times(t, shaping.derivative(s))), None
+        slopes = algebra.row_derivatives(call.statistics(), shaping, penalties, call.weight, call.counted)
         slopes = {name: slope * scale for name, slope in slopes.items()}
-        coefficients = row_coefficients(slopes, call.target, call.classes)
-        gradient = kernel.row_gradient(call.q, call.target, call.link, coefficients)
-        return classes_at(gradient, call.axis)
+        coefficients = row_coefficients(slopes, target, call.classes)
+        return kernel.row_gradient(call.q, target, call.link, coefficients)
     yes, no = call.elements()
     a, b = algebra.element_derivatives(yes, no, call.t, call.positive_weight, shaping, call.weight, call.counted)
     return kernel.element_gradient(call.q, call.link, a * scale, b * scale)
@@ -273,8 +317,15 @@ def _detached(call: Call) -> Call:
     target = call.target
     if isinstance(target, SoftTarget):
         target = replace(target, probs=_cut(target.probs), log_probs=_cut(target.log_probs))
+    scores, angles = call.scores, call.angles
+    if scores is not None:
+        scores = replace(scores, scale=_cut(scores.scale), offset=_cut(scores.offset))
+    if angles is not None:
+        angles = Angles(*(_cut(getattr(angles, field.name)) for field in fields(angles)))
     return replace(
         call,
+        scores=scores,
+        angles=angles,
         q=detached(call.q),
         target=target,
         t=_cut(call.t),
@@ -283,5 +334,5 @@ def _detached(call: Call) -> Call:
     )
 
 
-def _cut(x: Array | None) -> Array | None:
-    return None if x is None else detached(x)
+def _cut(x: Any) -> Any:
+    return x if x is None or isinstance(x, float) else detached(x)

@@ -8,11 +8,14 @@ from xent.backends import Backend, find
 from xent.core import checks, values
 from xent.core.arrays import Array, classes_last, compute_dtype, device_name, device_of, dtype_name, library, namespace
 from xent.core.predictions import Logits, LogProbabilities, Probabilities, Projection
+from xent.core.scores import Scores
+from xent.core.target_steps import TargetStep
 from xent.core.targets import Distribution, Indicators, Labels
 from xent.core.values import Inspector
+from xent.functional.adjusting import adjusting
 from xent.functional.call import P_, PREDICTIONS, Q_, TARGETS, Call
 from xent.functional.projection import projected_scores
-from xent.functional.truth import binary_truth, counted_examples, smoothing_of, soft_target, takes_part
+from xent.functional.truth import binary_truth, counted_examples, retargeted, smoothing_of, soft_target, takes_part
 from xent.functional.verdict import sound
 from xent.functional.weights import along, weigh_rows, weight_array
 from xent.kernels.protocol import Family, HardTarget, Link, Statistic, Target, Task
@@ -31,6 +34,8 @@ def prepare(
     weight: Any = None,
     class_weight: Any = None,
     positive_weight: Any = None,
+    scores: Scores | None = None,
+    step: TargetStep | None = None,
     want: frozenset[Statistic] = frozenset({"loss"}),
     smooth: bool = True,
 ) -> Call:
@@ -66,10 +71,18 @@ def prepare(
     else:
         t = binary_truth(P, truth, source, inspect, smooth)
 
-    q = projected_scores(Q, counted, w) if isinstance(Q, Projection) else source
+    index, between = None, None
+    if scores is not None:
+        scores, index = adjusting(scores, P, Q, source, shape, axis, target, t, inspect)
+    if isinstance(Q, Projection):
+        q, between = projected_scores(Q, counted, w, scores, index)
+    else:
+        q = source
     if rows:
         q = classes_last(q, axis)
     q, found_sound = _checked_prediction(q, link, inspect, rows)
+    if step is not None:
+        target, t = retargeted(step, target, t, q, link, backend)
     if class_weight is not None:
         c = weight_array(class_weight, source, "class_weight=", reads)
         checks.require_vector(c, shape[axis] if shape else 1, "class_weight=")
@@ -81,7 +94,7 @@ def prepare(
             checks.require_vector(positive_weight, shape[axis] if shape else 1, "positive_weight=")
             positive_weight = along(positive_weight, axis, len(shape))
     task = _task(backend, q, "rows" if rows else "elements", link, target, want, found_sound)
-    return Call(backend, xp, task, q, axis, target, t, counted, w, positive_weight, reads)
+    return Call(backend, xp, task, q, axis, target, t, counted, w, positive_weight, reads, scores, index, between)
 
 
 def prepare_prediction(Q: Any, *, weight: Any, want: frozenset[Statistic]) -> Call:
@@ -98,7 +111,7 @@ def prepare_prediction(Q: Any, *, weight: Any, want: frozenset[Statistic]) -> Ca
     if w is not None:
         checks.require_weight_shape(w, examples, "weight=", "example")
     inspect = Inspector(reads, takes_part(None, w, examples), axis)
-    q = projected_scores(Q, None, w) if isinstance(Q, Projection) else source
+    q = projected_scores(Q, None, w, None, None)[0] if isinstance(Q, Projection) else source
     q, found_sound = _checked_prediction(classes_last(q, axis), link, inspect, True)
     task = _task(backend, q, "rows", link, None, want, found_sound)
     return Call(backend, xp, task, q, axis, None, None, None, w, None, reads)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from xent.backends import Backend
 from xent.core import values
-from xent.core.arrays import Array, classes_last, compute_dtype, device_of, namespace, to_compute
+from xent.core.arrays import Array, classes_last, compute_dtype, detached, device_of, namespace, to_compute
+from xent.core.target_steps import Smoothing, TargetStep
 from xent.core.targets import Distribution, Indicators, Labels
 from xent.core.values import Inspector
+from xent.errors import UndefinedPairError
 from xent.functional.call import P_
 from xent.functional.verdict import sound
-from xent.kernels.protocol import SoftTarget
+from xent.kernels.composed import composed, dense_target
+from xent.kernels.protocol import HardTarget, Link, SoftTarget, Target
 
 
 def counted_examples(P: P_, truth: Array) -> Array | None:
@@ -80,3 +83,31 @@ def probabilities_of(
         x = values.predicted_log_probabilities(x, inspect, rows=True, name="Distribution.from_log_probs(log_probs)")
         x = values.defined(x, "Distribution.from_log_probs(log_probs)", inspect)
     return None, _probabilities(x, like)
+
+
+def retargeted(
+    step: TargetStep, target: Target | None, t: Array | None, q: Array, link: Link, backend: Backend
+) -> tuple[Target | None, Array | None]:
+    """The target of rows, or the t of elements, that a loss makes of it."""
+    x = to_compute(detached(q))
+    xp = namespace(x)
+    if target is None:
+        assert t is not None
+        if not step.takes_elements:
+            raise UndefinedPairError("target=", "Labels or Distribution: its classes are those of a row", "Indicators")
+        both = xp.stack((1.0 - t, t), axis=-1)
+        return None, step(both, lambda: _binary(x, link))[..., 1]
+    if isinstance(target, HardTarget) and isinstance(step, Smoothing) and step.allowed is None:
+        # Without a number for each class.
+        classes = x.shape[-1]
+        share = step.epsilon / classes if step.formula == "uniform" else step.epsilon / (classes - 1)
+        keep = 1.0 - share * classes
+        return HardTarget(target.index, keep * target.on, keep * target.off + share), None
+    return SoftTarget(step(dense_target(target, x), lambda: xp.exp(-backend.surprisals(x, link)))), None
+
+
+def _binary(x: Array, link: Link) -> Array:
+    """(1 − q, q) of elements."""
+    xp = namespace(x)
+    yes, no = composed.element_statistics(x, link)
+    return xp.stack((xp.exp(-no), xp.exp(-yes)), axis=-1)

@@ -163,7 +163,8 @@ def _peak(x: Array, xp: Any) -> tuple[Array, Array, Array, Array]:
     return at_peak, drop, xp.where(undefined, float("nan"), rest), peak
 
 
-def _one_hot(index: Array, x: Array, xp: Any) -> Array:
+def one_hot(index: Array, x: Array, xp: Any) -> Array:
+    """Whether each class of x is that of the index of its row."""
     classes = xp.arange(x.shape[-1], device=device_of(x))
     return classes == to_index(index)[..., None]
 
@@ -231,7 +232,7 @@ def dense_target(target: Target, x: Array) -> Array:
     index = to_index(target.index)
     inside = (index >= 0) & (index < x.shape[-1])
     # Not where(…, on + off, off): of two Python numbers PyTorch makes float32, whatever x is.
-    t = xp.where(_one_hot(index, x, xp), target.on + target.off, xp.full_like(x, target.off))
+    t = xp.where(one_hot(index, x, xp), target.on + target.off, xp.full_like(x, target.off))
     return xp.where(inside[..., None], t, float("nan"))
 
 

@@ -1,0 +1,144 @@
+"""S2: what a loss makes of the truth before the kernel sees it.
+
+A member takes t as the kernel would have it, for rows (…, K) or for elements, and gives another. What it gives is not
+checked: a noise correction has entries below zero.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from xent.core import checks
+from xent.core.arrays import Array, namespace, sum_classes
+from xent.errors import OptionError
+
+
+class TargetStep(ABC):
+    """t ↦ t′."""
+
+    #: Whether it is defined for Indicators, whose t is one probability an element.
+    takes_elements: bool = False
+
+    @abstractmethod
+    def __call__(self, t: Array, prediction: Callable[[], Array]) -> Array:
+        """t′ from t (…, K), or from the t of elements; ``prediction`` gives q of the same shape, as a constant."""
+
+
+@dataclass(frozen=True)
+class Smoothing(TargetStep):
+    """Label smoothing by the name of its formula, over the classes that can be.
+
+    "uniform": (1 − ε)·t + ε/K, as in PyTorch, optax and Keras. "others": the truth keeps 1 − ε and the rest share ε,
+    which is "uniform" with ε·K/(K − 1), as in Megatron. For Indicators "uniform" is (1 − ε)·t + ε/2, as in Keras.
+
+    Parameters
+    ----------
+    epsilon : float
+        ε in [0, 1].
+    formula : "uniform" or "others"
+    allowed : array (K,) of bool, optional
+        The classes that share ε. A class with a score of −∞ must not: its loss would be infinite.
+
+    Raises
+    ------
+    OptionError
+        ε outside [0, 1], another formula.
+
+    References
+    ----------
+    Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, "Rethinking the Inception Architecture for Computer Vision", 2015
+    (arXiv 1512.00567), section 7.
+    """
+
+    epsilon: float
+    formula: Literal["uniform", "others"] = "uniform"
+    allowed: Any = None
+
+    takes_elements = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "epsilon", checks.require_fraction(self.epsilon, "Smoothing(epsilon)"))
+        checks.require_choice(self.formula, ("uniform", "others"), "Smoothing(formula=)")
+
+    def __call__(self, t: Array, prediction: Callable[[], Array]) -> Array:
+        xp = namespace(t)
+        if self.allowed is None:
+            share, classes = 1.0, t.shape[-1]
+        else:
+            share = xp.astype(xp.asarray(self.allowed), t.dtype)
+            classes = int(sum(bool(x) for x in self.allowed))
+        epsilon = self.epsilon if self.formula == "uniform" else self.epsilon * classes / (classes - 1)
+        return (1.0 - epsilon) * t + share * (epsilon / classes)
+
+
+@dataclass(frozen=True)
+class HardBootstrap(TargetStep):
+    """β·t + (1 − β)·1[k = argmax q]: some trust in what the model says already. No gradient goes through the argmax.
+
+    Parameters
+    ----------
+    beta : float
+        β in [0, 1]; 0.8 in the paper.
+
+    References
+    ----------
+    Reed, Lee, Anguelov, Szegedy, Erhan and Rabinovich, "Training Deep Neural Networks on Noisy Labels with
+    Bootstrapping", 2014 (arXiv 1412.6596), equation 7.
+    """
+
+    beta: float = 0.8
+
+    takes_elements = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "beta", checks.require_fraction(self.beta, "HardBootstrap(beta)"))
+
+    def __call__(self, t: Array, prediction: Callable[[], Array]) -> Array:
+        xp = namespace(t)
+        q = prediction()
+        best = q == xp.max(q, axis=-1, keepdims=True)
+        # Of several that are best, each has its share.
+        hot = xp.astype(best, t.dtype)
+        return self.beta * t + (1.0 - self.beta) * hot / sum_classes(hot, keepdims=True)
+
+
+@dataclass(frozen=True, eq=False)
+class BackwardCorrection(TargetStep):
+    """t·T⁻¹ with T(i, j) the probability that truth i is written down as j: an unbiased loss for labels with noise.
+
+    The rows of T⁻¹ have entries below zero, so the loss of an example may be below zero too.
+
+    Parameters
+    ----------
+    transition : array (K, K)
+        T, whose rows sum to one; it must have an inverse.
+
+    Raises
+    ------
+    OptionError
+        T not square, or without an inverse.
+
+    References
+    ----------
+    Patrini, Rozza, Menon, Nock and Qu, "Making Deep Neural Networks Robust to Label Noise: a Loss Correction Approach",
+    2017 (arXiv 1609.03683), theorem 1.
+    """
+
+    transition: Any
+
+    def __post_init__(self) -> None:
+        import numpy as np
+
+        T = np.asarray(self.transition, np.float64)
+        if T.ndim != 2 or T.shape[0] != T.shape[1] or np.linalg.matrix_rank(T) < len(T):
+            raise OptionError("BackwardCorrection(transition)", "a square matrix that has an inverse", repr(T.shape))
+        object.__setattr__(self, "transition", T)
+
+    def __call__(self, t: Array, prediction: Callable[[], Array]) -> Array:
+        import numpy as np
+
+        xp = namespace(t)
+        return xp.matmul(t, xp.asarray(np.linalg.inv(self.transition).tolist(), dtype=t.dtype))

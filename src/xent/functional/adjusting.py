@@ -1,0 +1,129 @@
+"""S1 beside P and Q: checked, and its arrays in the form that they act in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from xent.core import checks
+from xent.core.arrays import (
+    Array,
+    classes_last,
+    compute_dtype,
+    describe,
+    device_of,
+    dtype_name,
+    library,
+    namespace,
+    to_index,
+)
+from xent.core.margins import Shift
+from xent.core.predictions import Logits, Projection
+from xent.core.scores import Scores
+from xent.core.values import Inspector, hard_rows
+from xent.errors import ShapeError, SoftTargetError, UndefinedPairError
+from xent.kernels.coefficients import target_probs
+from xent.kernels.protocol import HardTarget, Target
+
+
+def adjusting(
+    scores: Scores,
+    P: Any,
+    Q: Any,
+    source: Array,
+    shape: tuple[int, ...],
+    axis: int,
+    target: Target | None,
+    t: Array | None,
+    inspect: Inspector,
+) -> tuple[Scores, Array | None]:
+    """S1 for classes that are last (for Indicators: as Q has them), and the truth of each row where a margin reads it."""
+    if not isinstance(Q, (Logits, Projection)):
+        raise UndefinedPairError("scores=", "Logits or Projection: only scores can be changed", type(Q).__name__)
+    if scores.normalize is not None and not isinstance(Q, Projection):
+        raise UndefinedPairError(
+            "Scores(normalize=)",
+            "a Projection, whose hidden states and classifiers have lengths",
+            type(Q).__name__,
+            "Give cosines as Logits, without normalize=.",
+        )
+    if isinstance(Q, Projection) and Q.bias is not None and (scores.normalize or _angular(scores)):
+        raise UndefinedPairError("scores=", "a Projection without a bias: a cosine has none", "Projection(bias=)")
+    classes = shape[axis] if shape else 1
+    rows = t is None
+    at = len(shape) - 1 if rows else axis
+    made: dict[str, Any] = {}
+    if scores.offset is not None:
+        made["offset"] = _vector(scores.offset, source, classes, "Scores(offset=)", at, len(shape))
+    if scores.allowed is not None:
+        made["allowed"] = _allowed(scores.allowed, source, shape, axis, rows)
+    if not isinstance(scores.scale, float):
+        checks.require_one_library({"Scores(scale=)": scores.scale, "Q": source})
+    if scores.margin is None:
+        return replace(scores, **made), None
+    if not rows:
+        raise UndefinedPairError(
+            "Scores(margin=)", "Labels, or one-hot rows in Distribution: a margin has one truth a row", "Indicators"
+        )
+    if isinstance(scores.margin, Shift) and not isinstance(scores.margin.margin, float):
+        made["margin"] = Shift(_vector(scores.margin.margin, source, classes, "Shift(margin)", 0, 1))
+    return replace(scores, **made), _index(P, target, classes, inspect)
+
+
+def _angular(scores: Scores) -> bool:
+    return scores.margin is not None and not isinstance(scores.margin, Shift)
+
+
+def _index(P: Any, target: Target | None, classes: int, inspect: Inspector) -> Array:
+    """The truth of each row; 0 for labels that are outside the classes, whose loss is NaN or does not count."""
+    if isinstance(target, HardTarget):
+        index = to_index(target.index)
+        xp = namespace(index)
+        return xp.where((index >= 0) & (index < classes), index, xp.zeros_like(index))
+    assert target is not None
+
+    def error() -> SoftTargetError:
+        return SoftTargetError(
+            "Scores(margin=)",
+            "hard targets: Labels, or one-hot rows without smoothing",
+            f"soft ones in {type(P).__name__}",
+        )
+
+    if P.smoothing:
+        raise error()
+    probs = hard_rows(target_probs(target), inspect, error, rows=True)
+    return namespace(probs).argmax(probs, axis=-1)
+
+
+def _vector(value: Any, like: Array, classes: int, argument: str, axis: int, ndim: int) -> Array:
+    """A vector over classes beside Q, in the type of its arithmetic."""
+    from xent.functional.weights import along
+
+    value = _beside(value, like, argument)
+    checks.require_vector(value, classes, argument)
+    return along(value, axis, ndim)
+
+
+def _beside(value: Any, like: Array, argument: str) -> Array:
+    xp = namespace(like)
+    if library(value) == "numpy" and library(like) != "numpy":
+        return xp.asarray(value.tolist(), dtype=compute_dtype(like), device=device_of(like))
+    checks.require_one_library({argument: value, "Q": like})
+    return xp.astype(value, compute_dtype(like), copy=False)
+
+
+def _allowed(value: Array, like: Array, shape: tuple[int, ...], axis: int, rows: bool) -> Array:
+    """The classes that can be, classes last for rows."""
+    from xent.functional.weights import along
+
+    xp = namespace(like)
+    if dtype_name(value) != "bool":
+        raise ShapeError("Scores(allowed=)", "booleans", describe(value))
+    if library(value) == "numpy" and library(like) != "numpy":
+        value = xp.asarray(value.tolist(), device=device_of(like))
+    checks.require_one_library({"Scores(allowed=)": value, "Q": like})
+    if value.ndim == 1 and (not shape or value.shape[0] == shape[axis]):
+        return along(value, len(shape) - 1 if rows else axis, len(shape))
+    if tuple(value.shape) != tuple(shape):
+        raise ShapeError("Scores(allowed=)", f"shape ({shape[axis]},) or {tuple(shape)}", describe(value))
+    return classes_last(value, axis) if rows else value

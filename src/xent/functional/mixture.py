@@ -1,0 +1,45 @@
+"""A prediction through a noisy channel: q·T in log space."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from xent.backends import find
+from xent.core.arrays import Array, classes_at, classes_last, detached, device_of, namespace, to_compute
+from xent.core.predictions import Logits, LogProbabilities, Projection
+from xent.errors import ShapeError
+from xent.functional.projection import projected_scores
+
+
+def mixed_log_probabilities(Q: Logits | Projection, transition: np.ndarray[Any, Any]) -> LogProbabilities:
+    """log Σ_i q_i·T(i, j) of each class j, differentiable in Q.
+
+    With T stochastic, Σ_i q_i·T(i, j) is a sum of terms that are not negative: nothing cancels. The largest q is taken
+    out first, so that it does not vanish beside classes from which j cannot come.
+    """
+    x = projected_scores(Q, None, None, None, None)[0] if isinstance(Q, Projection) else to_compute(Q.scores)
+    axis = Q.axis % x.ndim
+    x = classes_last(x, axis)
+    if x.shape[-1] != len(transition):
+        raise ShapeError("transition", f"shape ({x.shape[-1]}, {x.shape[-1]})", repr(transition.shape))
+    xp = namespace(x)
+    log_q = -find(x).surprisals(x, "logits")
+    columns = []
+    with np.errstate(divide="ignore"):
+        log_t = np.log(transition)
+    for j in range(len(transition)):
+        row: Array = xp.asarray(log_t[:, j].tolist(), dtype=x.dtype, device=device_of(x))
+        columns.append(_log_sum_exp(log_q + row, xp))
+    found = xp.stack(columns, axis=-1)
+    # A sum of rounded terms may leave a hair above 1.
+    found = xp.where(found > 0, 0.0, found)
+    return LogProbabilities(classes_at(found, axis), axis=axis)
+
+
+def _log_sum_exp(x: Array, xp: Any) -> Array:
+    peak = detached(xp.max(x, axis=-1, keepdims=True))
+    safe = xp.where(xp.isinf(peak), 0.0, peak)
+    total = xp.sum(xp.exp(x - safe), axis=-1)
+    return xp.log(total) + safe[..., 0]
