@@ -12,6 +12,7 @@ from xent.core.algebra import plain
 from xent.core.arrays import Array
 from xent.core.shaping import Shaping
 from xent.kernels.composed import surprisals
+from xent.kernels.extra import Extra
 from xent.kernels.protocol import Kernel, Link, Statistic, Target
 
 
@@ -43,6 +44,17 @@ class NumpyBackend:
 
     def row_sum(
         self, kernel: Kernel, q: Array, target: Target, link: Link, c: Array, total: Callable[[Array], Array]
+    ) -> Array | None:
+        return None
+
+    def row_shaped_sum(
+        self,
+        q: Array,
+        target: Target,
+        c: Array,
+        extra: Extra,
+        total: Callable[[Array, Array], Array],
+        general: Callable[[Array, Target], Array],
     ) -> Array | None:
         return None
 

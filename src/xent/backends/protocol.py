@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from xent.core.arrays import Array
 from xent.core.shaping import Shaping
+from xent.kernels.extra import Extra
 from xent.kernels.protocol import Kernel, Link, Statistic, Target
 
 
@@ -50,6 +51,19 @@ class Backend(Protocol):
         self, kernel: Kernel, q: Array, target: Target, link: Link, c: Array, total: Callable[[Array], Array]
     ) -> Array | None:
         """``total`` of the losses, Σ c·ℓ, with its gradient by q made in the same pass; None where it cannot be."""
+        ...
+
+    def row_shaped_sum(
+        self,
+        q: Array,
+        target: Target,
+        c: Array,
+        extra: Extra,
+        total: Callable[[Array, Array], Array],
+        general: Callable[[Array, Target], Array],
+    ) -> Array | None:
+        """``total`` of (ℓ, lse) of scores, which is Σ c·(φ(ℓ) + λ·lse²), in the same way. ``general`` is the same number
+        from scores and target in functions that can be differentiated again."""
         ...
 
     def elements(self, kernel: Kernel, q: Array, link: Link) -> tuple[Array, Array]:

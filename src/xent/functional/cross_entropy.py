@@ -18,12 +18,14 @@ from xent.core.target_steps import TargetStep
 from xent.core.values import Inspector, hard_rows
 from xent.errors import KindError, SoftTargetError, UndefinedPairError
 from xent.functional.call import P_, Q_, Call
-from xent.functional.fused import fused_sum, parts, total
+from xent.functional.extras import extra_of
+from xent.functional.fused import fused_shaped, fused_sum, parts, total
 from xent.functional.prepare import prepare
 from xent.functional.projection import projection_gradient
 from xent.functional.reducing import Reducer
 from xent.functional.scoring import Angles, pull_back
 from xent.kernels.coefficients import row_coefficients, target_probs
+from xent.kernels.cpu import cpu
 from xent.kernels.protocol import HardTarget, SoftTarget
 from xent.kernels.registry import Explanation, consider
 
@@ -112,9 +114,15 @@ def cross_entropy(
     reducer = Reducer(reduction, denominator, empty)
     call, penalties = _prepared(P, Q, weight, class_weight, positive_weight, scores, target, shaping, penalties)
     with call.backend.quiet():
-        plain = scores is None and shaping is None and not penalties
-        fused = fused_sum(call, reducer) if plain else None
-        return reducer(call, _values(call.scored(), shaping, penalties)) if fused is None else fused
+
+        def general(call: Call) -> Array:
+            return reducer(call, _values(call.scored(), shaping, penalties))
+
+        if call.scores is None and shaping is None and not penalties:
+            fused = fused_sum(call, reducer)
+        else:
+            fused = fused_shaped(call, reducer, shaping, penalties, general)
+        return general(call) if fused is None else fused
 
 
 @on_arrays
@@ -159,6 +167,14 @@ def value_and_grad(
     call, penalties = _prepared(P, Q, weight, class_weight, positive_weight, scores, target, shaping, penalties)
     call = _detached(call)
     with call.backend.quiet():
+        extra = (
+            extra_of(call, shaping, penalties) if call.scores is not None or shaping is not None or penalties else None
+        )
+        c = parts(call, reducer) if extra is not None else None
+        if extra is not None and c is not None and call.target is not None:
+            each, lse, gradient = cpu.row_shaped(call.q, call.target, call.link, c, extra)
+            value = total(call, reducer, each, lse, shaping, penalties)
+            return value, _to_user(call, Q, gradient, None)
         scored = call.scored()
         c = parts(scored, reducer) if shaping is None and not penalties else None
         if c is not None and scored.target is not None:
@@ -171,10 +187,15 @@ def value_and_grad(
         at_truth = None
         if call.scores is not None:
             gradient, at_truth = pull_back(gradient, call.q, call.scores, call.truth, call.angles is None)
-        if isinstance(Q, Projection):
-            return value, projection_gradient(call, Q, gradient, at_truth)
-        gradient = call.xp.astype(gradient, call.q.dtype, copy=False)
-        return value, classes_at(gradient, call.axis) if call.rows else gradient
+        return value, _to_user(call, Q, gradient, at_truth)
+
+
+def _to_user(call: Call, Q: Q_, gradient: Array, at_truth: Array | None) -> Any:
+    """The gradient by what Q holds, with the class axis where the user has it."""
+    if isinstance(Q, Projection):
+        return projection_gradient(call, Q, gradient, at_truth)
+    gradient = call.xp.astype(gradient, call.q.dtype, copy=False)
+    return classes_at(gradient, call.axis) if call.rows else gradient
 
 
 def explain(P: P_, Q: Q_) -> Explanation:

@@ -3,11 +3,20 @@ before its scores are read."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeAlias
+
 from xent.core import algebra
 from xent.core.arrays import Array, compute_dtype, device_of, number
+from xent.core.penalties import Penalty
+from xent.core.shaping import Shaping
 from xent.functional.call import Call
+from xent.functional.extras import extra_of
 from xent.functional.reducing import Reducer
 from xent.kernels.registry import choose
+
+General: TypeAlias = Callable[[Call], Array]
 
 
 def parts(call: Call, reducer: Reducer) -> Array | None:
@@ -43,7 +52,36 @@ def fused_sum(call: Call, reducer: Reducer) -> Array | None:
     )
 
 
-def total(call: Call, reducer: Reducer, losses: Array) -> Array:
-    """The result, from the loss of each row."""
-    each = algebra.row_values({"loss": losses}, None, (), call.weight, call.counted, call.backend.apply)
+def total(
+    call: Call,
+    reducer: Reducer,
+    losses: Array,
+    lse: Array | None = None,
+    shaping: Shaping | None = None,
+    penalties: tuple[Penalty, ...] = (),
+) -> Array:
+    """The result, from the surprisal of each row, and its log-sum-exp where a penalty reads it."""
+    found = {"loss": losses} if lse is None else {"loss": losses, "lse": lse}
+    each = algebra.row_values(found, shaping, penalties, call.weight, call.counted, call.backend.apply)
     return reducer(call, each)
+
+
+def fused_shaped(
+    call: Call, reducer: Reducer, shaping: Shaping | None, penalties: tuple[Penalty, ...], general: General
+) -> Array | None:
+    """The same for losses that the pass knows. ``general`` makes the result in the usual way, from scores and target;
+    it is called where more than a first derivative is wanted."""
+    if not call.backend.fuses(call.q, call.weight, reducer.denominator) or call.target is None:
+        return None
+    extra = extra_of(call, shaping, penalties)
+    c = None if extra is None else parts(call, reducer)
+    if extra is None or c is None:
+        return None
+    bare = replace(call, q=None, target=None)
+
+    def result(losses: Array, lse: Array) -> Array:
+        return total(bare, reducer, losses, lse, shaping, penalties)
+
+    return call.backend.row_shaped_sum(
+        call.q, call.target, c, extra, result, lambda q, t: general(replace(bare, q=q, target=t))
+    )

@@ -87,7 +87,7 @@ def scored(x: Array, scores: Scores, index: Array | None, found: Angles | None, 
     if scores.softcap is not None:
         x = scores.softcap * xp.tanh(x / scores.softcap)
     if scores.margin is not None and index is not None:
-        x = _put(x, index, _at_truth(x, scores.margin, index, found, backend))
+        x = _put(x, index, at_truth(pick(x, index), scores.margin, index, found, backend))
     if not isinstance(scores.scale, float) or scores.scale != 1.0:
         x = x * scores.scale
     if scores.offset is not None:
@@ -95,17 +95,22 @@ def scored(x: Array, scores: Scores, index: Array | None, found: Angles | None, 
     return x if scores.allowed is None else xp.where(scores.allowed, x, -float("inf"))
 
 
-def _at_truth(x: Array, margin: Margin | Shift, index: Array, found: Angles | None, backend: Backend) -> Array:
-    """The score that takes the place of the truth's."""
+def at_truth(z: Array, margin: Margin | Shift, index: Array, found: Angles | None, backend: Backend) -> Array:
+    """The score that takes the place of the truth's, z."""
     if isinstance(margin, Shift):
-        return pick(x, index) - _shift(margin, index)
+        return z - _shift(margin, index)
     if found is None:
         applied: Any = _OfCosine(margin)
-        return backend.apply(applied, pick(x, index))
+        return backend.apply(applied, z)
     value = margin.value(found.theta, found.norm if margin.needs_norm else None)
     if isinstance(margin, Angular) and margin.grad == "straight-through":
         value = found.cosine + detached(value - found.cosine)
     return found.length * value
+
+
+def slope_at_truth(z: Array, margin: Margin) -> Array:
+    """The derivative of that by z, a cosine."""
+    return _OfCosine(margin).derivative(z)
 
 
 def _shift(margin: Shift, index: Array) -> Any:
@@ -130,7 +135,7 @@ def pull_back(g: Array, x: Array, scores: Scores, index: Array | None, through: 
     capped = x if scores.softcap is None else scores.softcap * xp.tanh(to_compute(x) / scores.softcap)
     if scores.margin is not None and index is not None and not isinstance(scores.margin, Shift):
         at_truth = pick(g, index)
-        slope = _OfCosine(scores.margin).derivative(to_compute(pick(capped, index))) if through else 0.0
+        slope = slope_at_truth(to_compute(pick(capped, index)), scores.margin) if through else 0.0
         g = _put(g, index, xp.astype(at_truth * slope, g.dtype, copy=False))
     if scores.softcap is not None:
         g = g * (1.0 - (capped / scores.softcap) ** 2)

@@ -19,6 +19,7 @@ from xent.backends.jax.surprisals import surprisals
 from xent.backends.spec import Spec
 from xent.core.arrays import Array, dtype_name
 from xent.core.shaping import Shaping
+from xent.kernels.extra import Extra
 from xent.kernels.protocol import Kernel, Link, Statistic, Target
 
 __all__ = ["JaxBackend", "backend"]
@@ -64,6 +65,17 @@ class JaxBackend:
         found = row_sum(q, target, c, Spec(link, ("loss",), target.on, target.off))
         # The total of no loss: 0, or what a mean over nothing is.
         return found + total(jnp.zeros(q.shape[:-1], found.dtype))
+
+    def row_shaped_sum(
+        self,
+        q: Array,
+        target: Target,
+        c: Array,
+        extra: Extra,
+        total: Callable[[Array, Array], Array],
+        general: Callable[[Array, Target], Array],
+    ) -> Array | None:
+        return None
 
     def elements(self, kernel: Kernel, q: Array, link: Link) -> tuple[Array, Array]:
         return elements(q, link)

@@ -19,6 +19,7 @@ from xent.backends.tensorflow.spec import Spec
 from xent.backends.tensorflow.surprisals import surprisals
 from xent.core.arrays import Array
 from xent.core.shaping import Shaping
+from xent.kernels.extra import Extra
 from xent.kernels.protocol import HardTarget, Kernel, Link, SoftTarget, Statistic, Target
 
 __all__ = ["TensorflowBackend", "backend"]
@@ -58,6 +59,17 @@ class TensorflowBackend:
 
     def row_sum(
         self, kernel: Kernel, q: Array, target: Target, link: Link, c: Array, total: Callable[[Array], Array]
+    ) -> Array | None:
+        return None
+
+    def row_shaped_sum(
+        self,
+        q: Array,
+        target: Target,
+        c: Array,
+        extra: Extra,
+        total: Callable[[Array, Array], Array],
+        general: Callable[[Array, Target], Array],
     ) -> Array | None:
         return None
 

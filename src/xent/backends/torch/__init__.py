@@ -16,11 +16,13 @@ from xent.backends.torch.elements import elements
 from xent.backends.torch.lean import KINDS, plain
 from xent.backends.torch.row_sum import row_sum
 from xent.backends.torch.rows import rows
+from xent.backends.torch.shaped_sum import shaped_sum
 from xent.backends.torch.shaping import shape
 from xent.backends.torch.spec import Spec
 from xent.backends.torch.surprisals import surprisals
 from xent.core.arrays import Array
 from xent.core.shaping import Shaping
+from xent.kernels.extra import Extra
 from xent.kernels.protocol import HardTarget, Kernel, Link, SoftTarget, Statistic, Target
 
 __all__ = ["TorchBackend", "backend"]
@@ -71,6 +73,17 @@ class TorchBackend:
         self, kernel: Kernel, q: Array, target: Target, link: Link, c: Array, total: Callable[[Array], Array]
     ) -> Array | None:
         return row_sum(kernel, q, target, link, c, total)
+
+    def row_shaped_sum(
+        self,
+        q: Array,
+        target: Target,
+        c: Array,
+        extra: Extra,
+        total: Callable[[Array, Array], Array],
+        general: Callable[[Array, Target], Array],
+    ) -> Array | None:
+        return shaped_sum(q, target, c, extra, total, general)
 
     def elements(self, kernel: Kernel, q: Array, link: Link) -> tuple[Array, Array]:
         return elements(q, kernel, link)

@@ -20,7 +20,7 @@ def row_sum(
     kernel: Kernel, q: Array, target: Target, link: Link, c: Array, total: Callable[[Array], Array]
 ) -> Array | None:
     """``total`` of the losses, which is Σ c·ℓ, differentiable in q; None where another derivative is wanted too."""
-    others = _tensors(target)
+    others = tensors_of(target)
     if not (q.requires_grad and torch.is_grad_enabled()) or c.requires_grad or not plain(q, c, *others):
         return None
     if any(x is not None and x.requires_grad for x in others):
@@ -28,7 +28,7 @@ def row_sum(
     return reduced_loss(q, _RowSum(kernel, target, link, c, total))
 
 
-def _tensors(target: Target) -> tuple[Array | None, ...]:
+def tensors_of(target: Target) -> tuple[Array | None, ...]:
     """The index, the probabilities and the log-probabilities, of which a target has one."""
     if isinstance(target, HardTarget):
         return target.index, None, None
@@ -41,7 +41,7 @@ class _RowSum:
     overwrites = False
 
     def __init__(self, kernel: Kernel, target: Target, link: Link, c: Array, total: Callable[[Array], Array]) -> None:
-        self.tensors = _tensors(target)
+        self.tensors = tensors_of(target)
         self.spec, self.c = Spec(link, ("loss",), target.on, target.off, kernel), c
         self.total: Callable[[Array], Array] | None = total
 

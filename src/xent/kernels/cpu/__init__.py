@@ -6,6 +6,7 @@ Numba is imported, and the code compiled or read from its disk cache, at the fir
 from __future__ import annotations
 
 from xent.core.arrays import FLOATING, Array
+from xent.kernels.extra import Extra, in_passes
 from xent.kernels.protocol import Link, RowCoefficients, RowStatistics, Statistic, Target, Task
 
 
@@ -41,6 +42,14 @@ class Cpu:
         from xent.kernels.cpu import softmax
 
         return softmax.fused(q, target, c)
+
+    def row_shaped(self, q: Array, target: Target, link: Link, c: Array, extra: Extra) -> tuple[Array, Array, Array]:
+        """(ℓ, log-sum-exp, the gradient by q of Σ c·(φ(ℓ) + λ·lse²)) for scores that a loss has changed, in one pass
+        over q where that can be. Rows whose c is zero as in ``row_fused``."""
+        from xent.kernels.cpu import softmax
+
+        found = softmax.shaped(q, target, c, extra)
+        return in_passes(self, q, target, link, c, extra) if found is None else found
 
     def element_statistics(self, q: Array, link: Link) -> tuple[Array, Array]:
         from xent.kernels.cpu import elements

@@ -21,7 +21,8 @@ def across(layout: Layout, itemsize: int, classes: int) -> bool:
 
 def gradient(
     layout: Layout, like: Any, classes: int, count: int, index: Any, truths: Any, on: float, off: float,
-    a: Any, b: Any, h: Any, target: Layout, losses: Any, scale: float,
+    a: Any, b: Any, h: Any, target: Layout, losses: Any, scale: float, lses: Any = None, form: Any = None,
+    plan: Any = None,
 ) -> None:  # fmt: skip
     """The gradient of ``count`` rows to the layout ``target``; see ``xent.kernels.cpu.rows.gradient``."""
     numbers = count * classes
@@ -33,8 +34,9 @@ def gradient(
             columns.gradient(layout, like, classes, begin, end, index, truths, on, off, a, b, h, target, losses, scale)
         else:
             rows.gradient(
-                layout, like, classes, begin, end, index, truths, on, off, a, b, h, target, past, losses, scale
-            )
+                layout, like, classes, begin, end, index, truths, on, off, a, b, h, target, past, losses, scale,
+                lses, form, plan,
+            )  # fmt: skip
 
     if numbers < SERIAL:
         work(0, count)

@@ -164,6 +164,26 @@ sum_entropy = _row_sum(_entropy_term)
 
 
 @intrinsic
+def adjust_row(typing: Any, z: Any, like: Any, size: Any, scale: Any, offset: Any, out: Any) -> Any:
+    """scale·z + offset at ``out``, where there is room for a multiple of 64 numbers; ``offset`` is a row of the same
+    type. Of float32 and float64."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        address, _, size, scale, offset, out = args
+        lanes = Lanes(builder, like.dtype)
+        factor = lanes.splat(scale)
+
+        def body(position: Any, x: Any, o: Any) -> None:
+            lanes.store(lanes.multiply_add(x, factor, o), lanes.pointer(out, position))
+
+        each([(lanes, address, lanes.number(0.0)), (lanes, offset, lanes.number(0.0))], size, body)
+        return context.get_dummy_value()
+
+    compute = compute_type(like.dtype)
+    return types.void(types.int64, like, types.int64, compute, types.int64, types.int64), generate
+
+
+@intrinsic
 def sum_scores(typing: Any, z: Any, like: Any, size: Any) -> Any:
     """Σ z."""
 

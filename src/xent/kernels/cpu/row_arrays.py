@@ -11,6 +11,7 @@ from xent.kernels.coefficients import target_probs
 from xent.kernels.cpu.buffers import gradient_like
 from xent.kernels.cpu.layout import Layout, compact_strides, gathered, layout_of
 from xent.kernels.cpu.memory import as_numpy, from_numpy, plain_vector
+from xent.kernels.extra import Extra
 from xent.kernels.protocol import HardTarget, Target
 
 #: What stands for 16-bit numbers in compiled code.
@@ -81,3 +82,18 @@ class RowTarget:
             if strided and (z.layout[1] == z.array.itemsize or layout[3] != z.layout[3]):
                 self.probs, layout = gathered(np.ascontiguousarray(self.probs))
             self.layout = layout
+
+
+class Plan:
+    """What is done to the scores of a row before the softmax, as the compiled loops take it: a factor, the address of
+    one number a class to add, and for each row the score of its truth and the slope there (empty: neither)."""
+
+    def __init__(self, z: Rows, extra: Extra) -> None:
+        offset = np.zeros(z.classes, z.compute)
+        if extra.offset is not None:
+            offset[:] = as_numpy(extra.offset).reshape(-1)
+        self.offset = offset
+        none = np.empty(0, z.compute)
+        truth = none if extra.truth is None else z.vector(extra.truth)
+        slope = none if extra.slope is None else z.vector(extra.slope)
+        self.numbers = (float(extra.scale), offset.ctypes.data, truth, slope)

@@ -12,9 +12,11 @@ import numpy as np
 from xent.kernels.cpu.bits import ARGMAX, ENTROPY, LOSS, LSE, SCORE_SUM
 from xent.kernels.cpu.lanes import BLOCK, LANES, jit
 from xent.kernels.cpu.passes import (
+    adjust_row,
     keep_exponentials,
     number_at,
     peak_of,
+    put_number,
     settle,
     sum_drops,
     sum_entropy,
@@ -173,12 +175,35 @@ def unit_of(like):  # type: ignore[no-untyped-def]
 
 
 @jit
-def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, target, past, losses, scale):  # type: ignore[no-untyped-def]
+def slope_of(form, loss):  # type: ignore[no-untyped-def]
+    """φ′(ℓ) of a ``xent.core.shaping.Form``."""
+    factor, epsilon, q, gamma, limit, _ = form
+    if loss > limit:
+        return 0.0
+    power = math.exp(-loss)
+    slope = factor * (1.0 + epsilon * power)
+    if q != 0.0:
+        slope *= math.exp(-q * loss)
+    if gamma != 0.0:
+        u = -math.expm1(-loss)
+        share = loss / u if u > 0.0 else 1.0
+        slope *= u**gamma * (1.0 + gamma * (0.0 if math.isinf(loss) else power * share))
+    return slope
+
+
+@jit
+def gradient(
+    layout, like, size, begin, end, index, truths, on, off, a, b, h, target, past, losses, scale, lses, form, plan
+):  # type: ignore[no-untyped-def]
     """a·q − b·t + h·q·(−log q − H) of rows begin … end, to where the layout ``target`` says.
 
     The target is ``index`` or the layout ``truths``; the other is None, or both. ``h`` may be None. Where ``losses`` is
     not, b is the weight of a row's loss, a = b·Σt is found on the way, and the loss is told: 0 in a row of weight 0,
     which is not read. ``scale`` is a factor of b. ``past`` sends the gradient past the cache.
+
+    ``lses``, beside losses, is told the log-sum-exp. ``form``: the numbers of a ``Form`` and λ of a z-loss, with b·φ′(ℓ) in the place of b and 2λ·b·lse
+    more in a. The losses are ℓ all the same. ``plan``, of float32 and float64: what the scores become before that, see
+    ``xent.kernels.cpu.row_arrays.Plan``; the gradient is by the scores as they are in memory. Each may be None.
     """
     kind = b.dtype.type
     zero = kind(0)
@@ -189,6 +214,7 @@ def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, ta
     e = powers.ctypes.data
     on_, off_ = kind(on), kind(off)
     a_ = h_ = zero
+    adjusted = np.zeros(1 if plan is None else size + 3 * LANES, b.dtype)
     for row in range(begin, end):
         g = row_address(target, row)
         b_ = kind(b[row] * scale)
@@ -200,8 +226,16 @@ def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, ta
             write_scaled(e, size, g, like, zero, zero, zero, -1, zero, past)
             if losses is not None:
                 losses[row] = zero
+            if lses is not None:
+                lses[row] = zero
             continue
         z = row_address(layout, row)
+        if plan is not None:
+            out = adjusted.ctypes.data
+            adjust_row(z, like, size, kind(plan[0]), plan[1], out)
+            if plan[2].size and index is not None and 0 <= index[row] < size:
+                put_number(plan[2][row], out, like, index[row])
+            z = out
         peak = peak_of(z, like, size)
         rest = _kept_rest_of(z, like, size, peak, e, powers, unit, row_address(layout, min(row + 1, end - 1)))
         excess = math.log1p(rest)
@@ -209,10 +243,22 @@ def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, ta
             mass = on + off * size
             if truths is not None:
                 dot, mass = _soft_sums(z, like, size, peak, row_address(truths, row), b, on_, off_)
-                losses[row] = dot + mass * excess
+                loss = dot + mass * excess
             elif index is not None:
-                losses[row] = _hard_loss(z, like, size, peak, excess, index[row], on, off)
-            a_ = kind(b_ * mass)
+                loss = _hard_loss(z, like, size, peak, excess, index[row], on, off)
+            else:
+                loss = np.nan
+            losses[row] = loss
+            if lses is not None:
+                lses[row] = float(peak) + excess
+            if form is not None:
+                partition = 2.0 * form[5] * b_ * (float(peak) + excess)
+                b_ = kind(b_ * slope_of(form, loss))
+                a_ = kind(b_ * mass + partition)
+            else:
+                a_ = kind(b_ * mass)
+        if plan is not None:
+            a_, b_ = kind(a_ * plan[0]), kind(b_ * plan[0])
         k = -1
         if index is not None:
             k = index[row]
@@ -243,6 +289,8 @@ def gradient(layout, like, size, begin, end, index, truths, on, off, a, b, h, ta
             shift = b_ * off_
             at_peak = number_at(z, like, k) == peak
             at_k = ((a_ - bt) - bt * r) * share if at_peak else powers[k] * first * second - bt
+            if plan is not None and plan[3].size:
+                at_k *= plan[3][row]
         write_scaled(e, size, g, like, first, second, shift, k, at_k, past)
     if past:
         settle()

@@ -12,7 +12,8 @@ import numpy as np
 from xent.core.arrays import Array
 from xent.kernels.cpu import launch
 from xent.kernels.cpu.bits import ARGMAX, ENTROPY, LOSS, LSE, SCORE_SUM
-from xent.kernels.cpu.row_arrays import Rows, RowTarget
+from xent.kernels.cpu.row_arrays import Plan, Rows, RowTarget
+from xent.kernels.extra import Extra
 from xent.kernels.protocol import RowCoefficients, RowStatistics, Statistic, Target
 
 _NAMES = {"loss": 0, "lse": 1, "entropy": 2, "score_sum": 3}
@@ -58,3 +59,22 @@ def _gradient(z: Rows, t: RowTarget, a: Any, b: Any, h: Any, losses: Any, out: A
     out, target = z.new_gradient() if out is None else z.gradient_at(out)
     launch.gradient(z.layout, z.like, z.classes, z.count, t.index, t.layout, t.on, t.off, a, b, h, target, losses, 1.0)
     return z.back(out, like_q=True)
+
+
+def shaped(q: Array, target: Target, c: Array, extra: Extra) -> tuple[Array, Array, Array] | None:
+    """(ℓ, lse, gradient) of what ``Extra`` says, in one pass; None where a vector holds one class of many rows, or half
+    precision meets changed scores."""
+    z = Rows(q)
+    if launch.across(z.layout, z.like.itemsize, z.classes) or (z.half and extra.changes_scores):
+        return None
+    losses, lses = np.empty(z.count, z.compute), np.empty(z.count, z.compute)
+    c_, t = z.vector(c), RowTarget(target, z)
+    plan = Plan(z, extra) if extra.changes_scores else None
+    form = extra.form
+    numbers = (form.factor, form.epsilon, form.q, form.gamma, form.limit, extra.z_loss)
+    out, place = z.new_gradient()
+    launch.gradient(
+        z.layout, z.like, z.classes, z.count, t.index, t.layout, t.on, t.off, c_, c_, None, place, losses, 1.0, lses,
+        numbers, None if plan is None else plan.numbers,
+    )  # fmt: skip
+    return z.back(losses.reshape(z.batch)), z.back(lses.reshape(z.batch)), z.back(out, like_q=True)

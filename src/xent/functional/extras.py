@@ -1,0 +1,58 @@
+"""Which losses the one fused pass of the CPU kernel takes besides the cross-entropy itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xent.core.arrays import Array, detached, library, pick, to_compute
+from xent.core.margins import Shift
+from xent.core.penalties import Penalty, ZLoss
+from xent.core.scores import Scores
+from xent.core.shaping import Form, Shaping
+from xent.functional.call import Call
+from xent.functional.scoring import at_truth, slope_at_truth
+from xent.kernels.cpu import cpu
+from xent.kernels.extra import Extra
+from xent.kernels.protocol import HardTarget
+from xent.kernels.registry import choose
+
+
+def extra_of(call: Call, shaping: Shaping | None, penalties: Sequence[Penalty]) -> Extra | None:
+    """What the loss adds to the fused pass; None where it is another function of the row than the pass knows."""
+    if not call.rows or call.link != "logits" or library(call.q) not in ("numpy", "torch") or call.task.traced:
+        return None
+    form = Form() if shaping is None else shaping.form
+    if form is None or any(type(penalty) is not ZLoss for penalty in penalties):
+        return None
+    hard = isinstance(call.target, HardTarget)
+    if shaping is not None and shaping.soft == "per-class" and not (hard and not call.target.off):  # type: ignore[union-attr]
+        return None
+    scores = call.scores
+    if scores is not None and not _simple(scores, hard, call):
+        return None
+    if choose(call.task) is not cpu:
+        return None
+    z_loss = sum(penalty.coefficient for penalty in penalties if isinstance(penalty, ZLoss))
+    if scores is None:
+        return Extra(form, z_loss)
+    truth = slope = None
+    if scores.margin is not None and call.truth is not None:
+        z = to_compute(pick(detached(call.q), call.truth))
+        truth = at_truth(z, scores.margin, call.truth, None, call.backend) * scores.scale
+        if scores.offset is not None:
+            truth = truth + scores.offset[call.truth]
+        if not isinstance(scores.margin, Shift):
+            slope = slope_at_truth(z, scores.margin)
+    return Extra(form, z_loss, scores.scale, scores.offset, truth, slope)
+
+
+def _simple(scores: Scores, hard: bool, call: Call) -> bool:
+    """Whether what is done to the scores is a factor, a number for each class and one for each truth, all fixed."""
+    if scores.softcap is not None or scores.allowed is not None or not isinstance(scores.scale, float):
+        return False
+    if call.angles is not None or (scores.margin is not None and not hard):
+        return False
+    fixed: tuple[Array | None, ...] = (scores.offset,)
+    if isinstance(scores.margin, Shift):
+        fixed = (*fixed, scores.margin.margin)
+    return not any(getattr(x, "requires_grad", False) for x in fixed)
