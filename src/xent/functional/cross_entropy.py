@@ -53,8 +53,8 @@ def cross_entropy(
         w_i ≥ 0: one an example (for Indicators one an element); an axis may have length 1. An example of weight 0 has
         loss 0 and gradient 0, whatever its scores hold.
     class_weight : array (K,), optional
-        Multiplies w by c[y] for Labels, by Σ c_k P(k) for Distribution, by c_k for element k of Indicators; so in
-        the denominator too, and a label and its one-hot row agree.
+        Multiplies w by Σ c_k P(k), which is c[y] for labels that are not smoothed, and by c_k for element k of
+        Indicators; so in the denominator too, and a label and its one-hot row agree.
     positive_weight : number or array (K,), optional
         For Indicators: multiplies the yes side, −v·t·log q − (1 − t)·log(1 − q). It is not part of the denominator.
     shaping : Shaping, optional

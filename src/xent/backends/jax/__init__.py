@@ -15,8 +15,8 @@ from xent.backends.jax.kernel import operating
 from xent.backends.jax.memory import readable
 from xent.backends.jax.row_sum import row_losses, row_sum
 from xent.backends.jax.rows import rows
-from xent.backends.jax.slopes import Spec
 from xent.backends.jax.surprisals import surprisals
+from xent.backends.spec import Spec
 from xent.core.arrays import Array, dtype_name
 from xent.core.shaping import Shaping
 from xent.kernels.protocol import Kernel, Link, Statistic, Target

@@ -48,7 +48,7 @@ def _may_call(module: Any) -> bool:
 def _register() -> Any:
     from xent.backends.jax.row_sum import Fused
     from xent.backends.jax.rows import Gradient, Statistics, Tangents
-    from xent.backends.jax.slopes import Spec
+    from xent.backends.spec import Spec
     from xent.kernels.cpu import softmax  # noqa: F401  not first imported on a thread of XLA's
 
     jobs = {kind.__name__: kind for kind in (Statistics, Tangents, Gradient, Fused)}

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from xent.backends.jax.operation import Result, operate
 from xent.backends.jax.rows import compute_dtype_of
+from xent.backends.slopes import ElementSlopes, without_dead_elements
 from xent.core.arrays import Array, dtype_name, library, namespace, times, to_compute
 from xent.kernels.protocol import Kernel, Link, Task
 
@@ -66,9 +67,9 @@ class ElementTangents(ElementJob):
         if "dq" in d:
             parts.append(operate(self, q=x["q"], dq=d["dq"]))
         if "q" in d:
-            _, (d_no, d_yes) = _slopes(to_compute(x["q"]), self.link)
+            by = ElementSlopes(to_compute(x["q"]), self.link, jax.nn.sigmoid)
             both = to_compute(x["dq"]) * to_compute(d["q"])
-            parts.append([both * d_yes, both * d_no])
+            parts.append([both * by.d_yes, both * by.d_no])
         return operate(self, **x), [sum(p[1:], p[0]) for p in zip(*parts, strict=True)]
 
     def transpose(self, cotangents: Sequence[Any], x: dict[str, Array]) -> Array:
@@ -90,11 +91,10 @@ class ElementGradient(ElementJob):
 
     def jvp(self, x: dict[str, Array], d: dict[str, Any]) -> tuple[Sequence[Array], Sequence[Any]]:
         q, a, b = x["q"], x["a"], x["b"]
-        # NaN of an element that takes no part reaches no second derivative.
-        (no, yes), (d_no, d_yes) = _slopes(to_compute(jnp.where((a == 0) & (b == 0) & jnp.isnan(q), 0.5, q)), self.link)
-        parts = [d[name] * slope for name, slope in (("a", no), ("b", yes)) if name in d]
+        by = ElementSlopes(to_compute(without_dead_elements(q, a, b)), self.link, jax.nn.sigmoid)
+        parts = [d[name] * slope for name, slope in (("a", by.no), ("b", by.yes)) if name in d]
         if "q" in d:
-            parts.append((times(a, d_no) + times(b, d_yes)) * to_compute(d["q"]))
+            parts.append(by.curvature(a, b) * to_compute(d["q"]))
         return operate(self, **x), [sum(parts[1:], parts[0])]
 
 
@@ -102,14 +102,3 @@ def elements(q: Array, link: Link) -> tuple[Array, Array]:
     """(−log q, −log(1 − q)); differentiable in q."""
     yes, no = operate(ElementStatistics(link), q=q)
     return yes, no
-
-
-def _slopes(x: Array, link: Link) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-    """∂(−log(1 − q)) and ∂(−log q) by what Q holds, and their derivatives."""
-    if link == "logits":
-        no, yes = jax.nn.sigmoid(x), -jax.nn.sigmoid(-x)
-        return (no, yes), (-no * yes, -no * yes)
-    if link == "log_probs":
-        no = jnp.exp(x) / -jnp.expm1(x)
-        return (no, -jnp.ones_like(x)), (no / -jnp.expm1(x), jnp.zeros_like(x))
-    return (1 / (1 - x), -1 / x), ((1 - x) ** -2, x**-2)

@@ -6,7 +6,7 @@ from xent.backends.jax.elements import ElementGradient, elements
 from xent.backends.jax.operation import operate
 from xent.backends.jax.row_sum import Fused
 from xent.backends.jax.rows import operands_of, row_gradient, rows
-from xent.backends.jax.slopes import Spec
+from xent.backends.spec import Spec
 from xent.core.arrays import Array, compute_dtype
 from xent.kernels.protocol import Link, RowCoefficients, RowStatistics, Statistic, Target, Task
 

@@ -20,7 +20,7 @@ from jax.interpreters import ad, batching, mlir
 from xent.backends.jax.memory import in_memory
 from xent.backends.jax.operation import Result, alike, batched, operate
 from xent.backends.jax.rows import RowJob, compute_dtype_of, filled, operands_of, row_gradient, rows, truth_of
-from xent.backends.jax.slopes import Spec
+from xent.backends.spec import Spec
 from xent.core.arrays import Array, compute_dtype, to_compute
 from xent.kernels.coefficients import row_coefficients
 from xent.kernels.protocol import HardTarget, Kernel, SoftTarget, Target

@@ -13,7 +13,9 @@ import jax
 import jax.numpy as jnp
 
 from xent.backends.jax.operation import Result, operate
-from xent.backends.jax.slopes import Slopes, Spec, target_slope
+from xent.backends.jax.surprisals import surprisals
+from xent.backends.slopes import Slopes, target_slope
+from xent.backends.spec import Spec
 from xent.core.arrays import Array, compute_dtype, dtype_name, library, namespace, times, to_compute
 from xent.kernels.coefficients import row_coefficients
 from xent.kernels.protocol import Kernel, RowCoefficients, SoftTarget, Target, Task
@@ -87,7 +89,7 @@ class Statistics(RowJob):
             for name in ("loss", "divergence"):
                 if name in want:
                     by = {name: one}
-                    slope = target_slope(q, target, self.spec.link, by.get("loss"), by.get("divergence"))
+                    slope = target_slope(surprisals(q, self.spec.link), target, by.get("loss"), by.get("divergence"))
                     tangent = jnp.sum(slope * along, axis=-1)
                     found[name] = tangent if found[name] is None else found[name] + tangent
         return operate(self, **x), [found[name] for name in want]
@@ -150,7 +152,8 @@ class Gradient(RowJob):
         return (kernel.row_gradient(x["q"], self.target(x), self.spec.link, c),)
 
     def jvp(self, x: dict[str, Array], d: dict[str, Any]) -> tuple[Sequence[Array], Sequence[Any]]:
-        by = Slopes(x["q"], self.target(x), RowCoefficients(x.get("a"), x.get("b"), x.get("h")), self.spec)
+        c = RowCoefficients(x.get("a"), x.get("b"), x.get("h"))
+        by = Slopes(x["q"], self.target(x), self.spec.link, c, surprisals)
         parts = []
         if "q" in d:
             parts.append(by.curvature(to_compute(d["q"])))

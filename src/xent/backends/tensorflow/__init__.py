@@ -15,7 +15,7 @@ from xent.backends.tensorflow.compiled import in_graph
 from xent.backends.tensorflow.elements import elements
 from xent.backends.tensorflow.rows import rows
 from xent.backends.tensorflow.shaping import shape
-from xent.backends.tensorflow.slopes import Spec
+from xent.backends.tensorflow.spec import Spec
 from xent.backends.tensorflow.surprisals import surprisals
 from xent.core.arrays import Array
 from xent.core.shaping import Shaping
@@ -50,7 +50,7 @@ class TensorflowBackend:
         probs, log_probs = (target.probs, target.log_probs) if isinstance(target, SoftTarget) else (None, None)
         on, off = (target.on, target.off) if target is not None else (1.0, 0.0)
         names = tuple(sorted(want))
-        found = rows(q, index, probs, log_probs, Spec(kernel, link, names, on, off))
+        found = rows(q, index, probs, log_probs, Spec(link, names, on, off, kernel))
         return dict(zip(names, found, strict=True))
 
     def fuses(self, q: Array, *others: Any) -> bool:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from xent.backends.slopes import ElementSlopes, without_dead_elements
 from xent.backends.tensorflow.compiled import compiled, in_graph, refuse_forward_mode
-from xent.core.arrays import Array, times, to_compute
+from xent.core.arrays import Array, to_compute
 from xent.kernels.composed import composed
 from xent.kernels.protocol import Kernel, Link
 
@@ -44,12 +45,10 @@ def _gradient(q: Array, a: Array, b: Array, kernel: Kernel, link: Link) -> Array
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def gradient(q: Array, a: Array, b: Array) -> tuple[Array, Callable[[Array], tuple[Array, Array, Array]]]:
         def backward(g: Array) -> tuple[Array, Array, Array]:
-            # NaN of an element that takes no part reaches no second derivative.
-            dead = (a == 0) & (b == 0) & tf.math.is_nan(q)
-            x = to_compute(tf.where(dead, tf.cast(0.5, q.dtype), q))
-            no, yes, d_no, d_yes = _slopes(x, link)
+            x = to_compute(without_dead_elements(q, a, b))
+            by = ElementSlopes(x, link, tf.sigmoid)
             g = tf.cast(g, x.dtype)
-            return tf.cast(g * (times(a, d_no) + times(b, d_yes)), q.dtype), g * no, g * yes
+            return tf.cast(g * by.curvature(a, b), q.dtype), g * by.no, g * by.yes
 
         if in_graph(q):
             return compiled(_gradient_in_graph, link, q, a, b), backward
@@ -57,15 +56,3 @@ def _gradient(q: Array, a: Array, b: Array, kernel: Kernel, link: Link) -> Array
 
     found: Array = gradient(q, a, b)
     return found
-
-
-def _slopes(x: Array, link: Link) -> tuple[Array, Array, Array, Array]:
-    """∂(−log(1 − q)) and ∂(−log q) by what Q holds, and their derivatives."""
-    if link == "logits":
-        no, yes = tf.sigmoid(x), -tf.sigmoid(-x)
-        return no, yes, -no * yes, -no * yes
-    if link == "log_probs":
-        no = tf.exp(x) / -tf.math.expm1(x)
-        return no, -tf.ones_like(x), no / -tf.math.expm1(x), tf.zeros_like(x)
-    no, yes = 1.0 / (1.0 - x), -1.0 / x
-    return no, yes, no**2, yes**2

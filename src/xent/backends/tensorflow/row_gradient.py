@@ -8,9 +8,11 @@ from typing import Any
 
 import tensorflow as tf
 
+from xent.backends.slopes import Slopes
 from xent.backends.tensorflow import scores
 from xent.backends.tensorflow.compiled import compiled, in_graph
-from xent.backends.tensorflow.slopes import Slopes, Spec
+from xent.backends.tensorflow.spec import Spec
+from xent.backends.tensorflow.surprisals import surprisals
 from xent.core.arrays import Array, times, to_compute
 from xent.kernels.protocol import RowCoefficients
 
@@ -46,7 +48,7 @@ def row_gradient(
             found = spec.kernel.row_gradient(q, target, spec.link, RowCoefficients(a, b, h))
 
         def backward(g: Array) -> list[Array]:
-            by = Slopes(q, target, a, b, h, spec)
+            by = Slopes(q, target, spec.link, RowCoefficients(a, b, h), surprisals)
             g = tf.cast(g, by.x.dtype)
             return [_slope(name, tensor, g, by) for name, tensor in zip(names, tensors, strict=True)]
 

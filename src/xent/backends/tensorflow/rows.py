@@ -8,10 +8,12 @@ from typing import Any
 
 import tensorflow as tf
 
+from xent.backends.slopes import target_slope
 from xent.backends.tensorflow import scores
 from xent.backends.tensorflow.compiled import compiled, in_graph, refuse_forward_mode
 from xent.backends.tensorflow.row_gradient import row_gradient
-from xent.backends.tensorflow.slopes import Spec, target_slope
+from xent.backends.tensorflow.spec import Spec
+from xent.backends.tensorflow.surprisals import surprisals
 from xent.core.arrays import Array, times, to_compute
 from xent.kernels.coefficients import row_coefficients
 from xent.kernels.protocol import Link, SoftTarget, Statistic
@@ -59,7 +61,8 @@ def _of_target(held: Array, like: Array, q: Array, target: SoftTarget, link: Lin
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def nothing(held: Array) -> tuple[Array, Callable[[Array], Array]]:
         def backward(g: Array) -> Array:
-            dt = target_slope(q, target, link, g if name == "loss" else None, g if name == "divergence" else None)
+            loss, divergence = (g if name == of else None for of in ("loss", "divergence"))
+            dt = target_slope(surprisals(q, link), target, loss, divergence)
             if target.log_probs is not None:
                 dt = times(tf.exp(to_compute(target.log_probs)), dt)
             return tf.cast(dt, held.dtype)

@@ -15,8 +15,9 @@ import torch
 from xent.backends.torch.elements import elements
 from xent.backends.torch.lean import KINDS, plain
 from xent.backends.torch.row_sum import row_sum
-from xent.backends.torch.rows import Spec, rows
+from xent.backends.torch.rows import rows
 from xent.backends.torch.shaping import shape
+from xent.backends.torch.spec import Spec
 from xent.backends.torch.surprisals import surprisals
 from xent.core.arrays import Array
 from xent.core.shaping import Shaping
@@ -58,7 +59,7 @@ class TorchBackend:
         probs, log_probs = (target.probs, target.log_probs) if isinstance(target, SoftTarget) else (None, None)
         on, off = (target.on, target.off) if target is not None else (1.0, 0.0)
         names = tuple(sorted(want))
-        found = rows(q, index, probs, log_probs, Spec(kernel, link, names, on, off))
+        found = rows(q, index, probs, log_probs, Spec(link, names, on, off, kernel))
         return dict(zip(names, found, strict=True))
 
     def fuses(self, q: Array, *others: Any) -> bool:

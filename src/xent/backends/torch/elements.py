@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 
+from xent.backends.slopes import ElementSlopes, without_dead_elements
 from xent.backends.torch.transforms import batched, has_no_memory
-from xent.core.arrays import Array, times, to_compute
+from xent.core.arrays import Array, to_compute
 from xent.kernels.composed import composed
 from xent.kernels.protocol import Kernel, Link
 
@@ -82,7 +83,7 @@ class _Gradient(torch.autograd.Function):
         if g is None:
             return (None,) * 5
         q, a, b = ctx.saved_tensors
-        slopes = _Slopes(to_compute(_without_dead(q, a, b)), ctx.link)
+        slopes = ElementSlopes(to_compute(without_dead_elements(q, a, b)), ctx.link, torch.sigmoid)
         return (g * slopes.curvature(a, b)).to(q.dtype), g * slopes.no, g * slopes.yes, None, None
 
 
@@ -90,7 +91,7 @@ class _FullGradient(_Gradient):
     @staticmethod
     def jvp(ctx: Any, dq: Any, da: Any, db: Any, _kernel: None, _link: None) -> Array:
         q, a, b = ctx.saved_tensors
-        slopes = _Slopes(to_compute(_without_dead(q, a, b)), ctx.link)
+        slopes = ElementSlopes(to_compute(without_dead_elements(q, a, b)), ctx.link, torch.sigmoid)
         tangent = torch.zeros_like(slopes.yes)
         for v, slope in ((da, slopes.no), (db, slopes.yes)):
             if v is not None:
@@ -102,28 +103,3 @@ class _FullGradient(_Gradient):
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> tuple[Array, int]:
         return _FullGradient.apply(*batched(info.batch_size, in_dims, arguments)), 0
-
-
-class _Slopes:
-    """∂(−log(1 − q)) and ∂(−log q) by what Q holds, and their derivatives, in operations that PyTorch can differentiate
-    again."""
-
-    def __init__(self, x: Array, link: Link) -> None:
-        if link == "logits":
-            self.no, self.yes = torch.sigmoid(x), -torch.sigmoid(-x)
-            self.d_no = self.d_yes = -self.no * self.yes
-        elif link == "log_probs":
-            self.no, self.yes = torch.exp(x) / -torch.expm1(x), -torch.ones_like(x)
-            self.d_no, self.d_yes = self.no / -torch.expm1(x), torch.zeros_like(x)
-        else:
-            self.no, self.yes = 1 / (1 - x), -1 / x
-            self.d_no, self.d_yes = self.no**2, self.yes**2
-
-    def curvature(self, a: Array, b: Array) -> Array:
-        """∂(a·no + b·yes)."""
-        return times(a, self.d_no) + times(b, self.d_yes)
-
-
-def _without_dead(q: Array, a: Array, b: Array) -> Array:
-    """NaN of an element that takes no part reaches no second derivative."""
-    return torch.where((a == 0) & (b == 0) & torch.isnan(q), 0.5, q)

@@ -12,7 +12,8 @@ import torch
 
 from xent.backends.torch.handover import reduced_loss, scale_rows
 from xent.backends.torch.lean import plain
-from xent.backends.torch.row_gradient import Spec, row_gradient
+from xent.backends.torch.row_gradient import row_gradient
+from xent.backends.torch.spec import Spec
 from xent.backends.torch.spent import require_spendable, spend
 from xent.core.arrays import Array, to_compute
 from xent.kernels.cpu import cpu
@@ -135,7 +136,7 @@ class _LabelSum:
         q = saved[0].movedim(1, -1)
         b = torch.from_numpy(self.w).reshape(self.labels.shape) / self.divisor
         b = torch.where(self._idle(), 0.0, b * above.to(b.dtype))
-        spec = Spec(cpu, "logits", ("loss",), self.on, self.off)
+        spec = Spec("logits", ("loss",), self.on, self.off, cpu)
         mass = self.on + self.off * q.shape[-1]
         found = row_gradient(q, self.labels, None, None, RowCoefficients(b * mass, b), spec)
         return found.movedim(-1, 1)

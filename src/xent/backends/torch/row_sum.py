@@ -9,7 +9,8 @@ import torch
 
 from xent.backends.torch.handover import reduced_loss, scale_rows
 from xent.backends.torch.lean import plain
-from xent.backends.torch.row_gradient import Spec, row_gradient
+from xent.backends.torch.row_gradient import row_gradient
+from xent.backends.torch.spec import Spec
 from xent.core.arrays import Array
 from xent.kernels.coefficients import row_coefficients
 from xent.kernels.protocol import HardTarget, Kernel, Link, Target
@@ -41,7 +42,7 @@ class _RowSum:
 
     def __init__(self, kernel: Kernel, target: Target, link: Link, c: Array, total: Callable[[Array], Array]) -> None:
         self.tensors = _tensors(target)
-        self.spec, self.c = Spec(kernel, link, ("loss",), target.on, target.off), c
+        self.spec, self.c = Spec(link, ("loss",), target.on, target.off, kernel), c
         self.total: Callable[[Array], Array] | None = total
 
     def forward(self, z: Array) -> tuple[Array, Array]:

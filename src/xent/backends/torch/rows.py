@@ -6,14 +6,14 @@ from typing import Any
 
 import torch
 
-from xent.backends.torch.row_gradient import Spec, row_gradient
+from xent.backends.slopes import target_slope
+from xent.backends.torch.row_gradient import row_gradient
+from xent.backends.torch.spec import Spec
 from xent.backends.torch.surprisals import surprisals
 from xent.backends.torch.transforms import batched
 from xent.core.arrays import Array, times, to_compute
-from xent.kernels.coefficients import row_coefficients, target_probs
-from xent.kernels.protocol import SoftTarget, Statistic
-
-__all__ = ["Spec", "rows"]
+from xent.kernels.coefficients import row_coefficients
+from xent.kernels.protocol import SoftTarget
 
 
 def rows(q: Array, index: Any, probs: Any, log_probs: Any, spec: Spec) -> tuple[Array, ...]:
@@ -53,7 +53,7 @@ class _Rows(torch.autograd.Function):
         if by.get("score_sum") is not None:
             dq = (0 if dq is None else dq) + by["score_sum"][..., None].expand(q.shape).to(q.dtype)  # type: ignore[index]
         if isinstance(target, SoftTarget) and (ctx.needs_input_grad[2] or ctx.needs_input_grad[3]):
-            dt = _target_slope(q, target, spec, by)
+            dt = target_slope(surprisals(q, spec.link), target, by.get("loss"), by.get("divergence"))
             if log_probs is not None:
                 dlp = (times(torch.exp(to_compute(log_probs)), dt)).to(log_probs.dtype)
             elif probs is not None and probs.is_floating_point():
@@ -82,7 +82,8 @@ class _FullRows(_Rows):
                 c = row_coefficients({name: one}, target, q.shape[-1])
                 tangent = tangent + (row_gradient(x, index, probs, log_probs, c, spec) * dq).sum(-1)
             if isinstance(target, SoftTarget) and not (dp is None and dlp is None):
-                slope = _target_slope(q, target, spec, {name: one})
+                loss, divergence = (one if name == of else None for of in ("loss", "divergence"))
+                slope = target_slope(surprisals(q, spec.link), target, loss, divergence)
                 along = dp if dlp is None else times(torch.exp(to_compute(log_probs)), dlp)
                 tangent = tangent + (slope * along).sum(-1)
             found.append(tangent)
@@ -92,27 +93,3 @@ class _FullRows(_Rows):
     def vmap(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> tuple[tuple[Array, ...], tuple[int, ...]]:
         found = _FullRows.apply(*batched(info.batch_size, in_dims, arguments))
         return found, (0,) * len(found)
-
-
-def _target_slope(q: Array, target: SoftTarget, spec: Spec, by: dict[Statistic, Array | None]) -> Array:
-    """∂/∂p of ℓ = Σ t·s, and of the divergence Σ t (log t + s), with t = on·p + off and s = −log q.
-
-    A class outside both supports (t = 0, s = ∞) takes no part: its derivative is 0. So is that of t log t at t = 0,
-    which is infinite, and which every parametrisation of t multiplies by 0.
-    """
-    t = target_probs(target).to(to_compute(q).dtype)
-    s = surprisals(q, spec.link)
-    loss, divergence = by.get("loss"), by.get("divergence")
-    void = (t == 0) & torch.isinf(s)
-    for upstream in (loss, divergence):
-        if upstream is not None:
-            # A row that does not count (ignored, or of weight 0) has a slope of 0, whatever its scores hold.
-            void = void | ((upstream == 0)[..., None] & ~torch.isfinite(s))
-    s = torch.where(void, 0.0, s)
-    slope = torch.zeros_like(s)
-    if loss is not None:
-        slope = slope + loss[..., None] * s
-    if divergence is not None:
-        own = torch.where(t == 0, 0.0, torch.log(torch.where(t == 0, 1.0, t)) + 1)
-        slope = slope + divergence[..., None] * (own + s)
-    return slope * spec.on
