@@ -25,6 +25,8 @@ matmul, matrix_transpose, stop_gradient = tf.matmul, tf.linalg.matrix_transpose,
 _LINE = 64
 #: Fewer bytes are copied: that takes less time than handing them over.
 _COPIED = 1 << 14
+#: Terms of a sum that a compiler may add one after the other.
+_RUN = 1 << 10
 
 Array = Any
 
@@ -67,7 +69,34 @@ def isfinite(x: Array) -> Array:
 
 
 def sum(x: Array, *, axis: Any = None, keepdims: Any = False, dtype: Any = None) -> Array:
-    return tf.reduce_sum(x if dtype is None else astype(x, dtype), axis=axis, keepdims=keepdims)
+    """In a graph a sum is kept apart from the next one, and a long one is cut: see ``apart``."""
+    x = x if dtype is None else astype(x, dtype)
+    if tf.executing_eagerly() or not x.dtype.is_floating:
+        return tf.reduce_sum(x, axis=axis, keepdims=keepdims)
+    if axis is None and not keepdims:
+        return _total(x)
+    return apart(tf.reduce_sum(x, axis=axis, keepdims=keepdims))
+
+
+def apart(x: Array) -> Array:
+    """x, so that XLA does not make one sum of those before and after it.
+
+    XLA adds the numbers of a sum on a CPU one after the other. Of rows of sums it makes one sum of all numbers, which
+    for 2048 rows of 32,000 float32 numbers is 0.5 % off (TensorFlow 2.21). The term is 0 and has no derivative; what
+    is undefined stays undefined.
+    """
+    return x + tf.where(tf.math.is_nan(x), x, tf.zeros_like(x))
+
+
+def _total(x: Array) -> Array:
+    """Σ of all numbers, of which no sum has many more than ``_RUN`` terms where lengths are known."""
+    while x.shape.rank > 1:
+        x = apart(tf.reduce_sum(x, axis=-1))
+    while x.shape.rank == 1 and x.shape[0] is not None and x.shape[0] > _RUN:
+        whole = x.shape[0] // _RUN * _RUN
+        parts = apart(tf.reduce_sum(tf.reshape(x[:whole], (-1, _RUN)), axis=-1))
+        x = parts if whole == x.shape[0] else tf.concat([parts, x[whole:]], 0)
+    return tf.reduce_sum(x)
 
 
 def max(x: Array, *, axis: Any = None, keepdims: Any = False) -> Array:

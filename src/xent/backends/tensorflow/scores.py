@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from xent.core.arrays import Array, pick, to_compute
+from xent.core.arrays import Array, pick, sum_classes, to_compute
 from xent.kernels.composed import composed, dense_target
 from xent.kernels.protocol import HardTarget, Link, RowCoefficients, Statistic, Target
 
@@ -25,8 +25,8 @@ def statistics(
     peak = tf.reduce_max(z, axis=-1, keepdims=True)
     at_peak = z == peak
     zero = tf.zeros([], z.dtype)
-    below = tf.reduce_sum(tf.where(at_peak, zero, tf.exp(z - peak)), axis=-1)
-    ties = tf.reduce_sum(tf.cast(at_peak, z.dtype), axis=-1) - 1.0
+    below = sum_classes(tf.where(at_peak, zero, tf.exp(z - peak)))
+    ties = sum_classes(tf.cast(at_peak, z.dtype)) - 1.0
     m = peak[..., 0]
     rest = tf.where(_undefined(m, ties), tf.constant(float("nan"), z.dtype), below + ties)
     excess = tf.math.log1p(rest)
@@ -52,12 +52,12 @@ def _loss(z: Array, at_peak: Array, m: Array, excess: Array, target: Target) -> 
             picked = pick(z, tf.where(inside, index, tf.zeros_like(index)))
             loss += target.on * (tf.where(picked == m, zero, m - picked) + excess)
         if target.off:
-            drops = tf.reduce_sum(tf.where(at_peak, zero, m[..., None] - z), axis=-1)
+            drops = sum_classes(tf.where(at_peak, zero, m[..., None] - z))
             loss += target.off * (drops + float(z.shape[-1]) * excess)
         return tf.where(inside, loss, nan)
     t = dense_target(target, z)
     surprisal = tf.where(at_peak, zero, m[..., None] - z) + excess[..., None]
-    return tf.reduce_sum(tf.where((t == 0) & ~tf.math.is_nan(surprisal), zero, t * surprisal), axis=-1)
+    return sum_classes(tf.where((t == 0) & ~tf.math.is_nan(surprisal), zero, t * surprisal))
 
 
 def gradient(
