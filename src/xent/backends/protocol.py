@@ -62,8 +62,8 @@ class Backend(Protocol):
         total: Callable[[Array, Array], Array],
         general: Callable[[Array, Target], Array],
     ) -> Array | None:
-        """``total`` of (ℓ, lse) of scores, which is Σ c·(φ(ℓ) + λ·lse²), in the same way. ``general`` is the same number
-        from scores and target in functions that can be differentiated again."""
+        """``total`` of (ℓ, lse) of scores, which is Σ c·(φ(ℓ) + λ·lse²), in the same way. ``general`` gives the same from
+        scores and target, in functions that can be differentiated again."""
         ...
 
     def elements(self, kernel: Kernel, q: Array, link: Link) -> tuple[Array, Array]:

@@ -11,7 +11,7 @@ from xent.core.shaping import Focal, Form, Reading, Shaping, require_reading
 
 @dataclass(frozen=True)
 class Asymmetric(Shaping):
-    """Asymmetric loss (ASL) for Indicators: focal with γ₊ where the truth is yes, and with γ₋ and a shift where it is no.
+    """Asymmetric loss (ASL) for Indicators: focal with γ₊ where the truth is yes, with γ₋ and a shift where it is no.
 
     Yes: (1 − q)^γ₊·(−log q). No: ρ^γ₋·(−log(1 − ρ)) with ρ = max(q − m, 0), so that a no with q ≤ m counts nothing.
 

@@ -140,7 +140,7 @@ class Angular(Margin):
 
 @dataclass(frozen=True)
 class LargeMargin(Margin):
-    """L-Softmax: (λ·cos θ + ψ(θ))/(1 + λ) with ψ(θ) = (−1)^k·cos mθ − 2k, k = ⌊mθ/π⌋: falls from 1 to 1 − 2m over [0, π].
+    """L-Softmax: (λ·cos θ + ψ(θ))/(1 + λ) with ψ(θ) = (−1)^k·cos mθ − 2k, k = ⌊mθ/π⌋, which falls from 1 to 1 − 2m.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from xent.errors import OptionError
 
 @dataclass(frozen=True)
 class GeneralizedCrossEntropy(Shaping):
-    """Generalized cross-entropy: φ(ℓ) = (1 − e^{−qℓ})/q = (1 − p^q)/q, between ℓ (q → 0) and the absolute error (q = 1).
+    """Generalized cross-entropy: φ(ℓ) = (1 − e^{−qℓ})/q = (1 − p^q)/q, from ℓ (q → 0) to the absolute error (q = 1).
 
     φ′(ℓ) = e^{−qℓ} = p^q. With a truncation k the loss of an example whose p ≤ k is the constant (1 − k^q)/q, and its
     gradient 0.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from xent.core import checks
 from xent.core.arrays import Array, namespace
@@ -183,7 +183,7 @@ class Scaled(Shaping):
 
     coefficient: float
 
-    soft: ClassVar[Reading] = "surprisal"
+    soft: Reading | None = field(default="surprisal", init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "coefficient", checks.require_nonnegative(self.coefficient, "Scaled(coefficient)"))

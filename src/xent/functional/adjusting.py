@@ -37,7 +37,7 @@ def adjusting(
     t: Array | None,
     inspect: Inspector,
 ) -> tuple[Scores, Array | None]:
-    """S1 for classes that are last (for Indicators: as Q has them), and the truth of each row where a margin reads it."""
+    """S1 for classes that are last (for Indicators: as Q has them), and the truth of each row for a margin."""
     if not isinstance(Q, (Logits, Projection)):
         raise UndefinedPairError("scores=", "Logits or Projection: only scores can be changed", type(Q).__name__)
     if scores.normalize is not None and not isinstance(Q, Projection):

@@ -167,9 +167,8 @@ def value_and_grad(
     call, penalties = _prepared(P, Q, weight, class_weight, positive_weight, scores, target, shaping, penalties)
     call = _detached(call)
     with call.backend.quiet():
-        extra = (
-            extra_of(call, shaping, penalties) if call.scores is not None or shaping is not None or penalties else None
-        )
+        plain = call.scores is None and shaping is None and not penalties
+        extra = None if plain else extra_of(call, shaping, penalties)
         c = parts(call, reducer) if extra is not None else None
         if extra is not None and c is not None and call.target is not None:
             each, lse, gradient = cpu.row_shaped(call.q, call.target, call.link, c, extra)
@@ -289,7 +288,7 @@ def _require_hard(call: Call, shaping: Shaping, P: P_) -> Call:
 def _values(call: Call, shaping: Shaping | None, penalties: tuple[Penalty, ...]) -> Array:
     """The loss of each example."""
     if call.rows:
-        if _per_class(call, shaping):
+        if _per_class(shaping, call):
             call, s, t = _classes(call)
             found = call.statistics() if penalties else {}
             found["loss"] = sum_classes(times(t, call.backend.apply(shaping, s)))
@@ -301,7 +300,7 @@ def _values(call: Call, shaping: Shaping | None, penalties: tuple[Penalty, ...])
     )
 
 
-def _per_class(call: Call, shaping: Shaping | None) -> TypeGuard[Shaping]:
+def _per_class(shaping: Shaping | None, call: Call) -> TypeGuard[Shaping]:
     """Whether φ acts on the surprisal of each class: of a hard target that of the truth alone counts."""
     if shaping is None or shaping.soft != "per-class":
         return False
@@ -319,7 +318,7 @@ def _gradient(call: Call, shaping: Shaping | None, penalties: tuple[Penalty, ...
     kernel = call.kernel()
     if call.rows:
         target = call.target
-        if shaping is not None and _per_class(call, shaping):
+        if _per_class(shaping, call):
             call, s, t = _classes(call)
             target, shaping = SoftTarget(times(t, shaping.derivative(s))), None
         slopes = algebra.row_derivatives(call.statistics(), shaping, penalties, call.weight, call.counted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from xent.core.arrays import Array, namespace, to_compute
 from xent.core.shaping import Form
@@ -15,7 +15,7 @@ from xent.kernels.protocol import HardTarget, Kernel, Link, RowStatistics, Targe
 class Extra:
     """L = Σ c·(φ(ℓ) + λ·lse²) of z̃ = scale·z + offset, with ``truth`` in the place of the truth's own z̃."""
 
-    form: Form = Form()
+    form: Form = field(default_factory=Form)
     #: λ.
     z_loss: float = 0.0
     scale: float = 1.0

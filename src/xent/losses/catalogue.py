@@ -60,7 +60,7 @@ def member(
                 return made
             bound = inspect.signature(make).bind(*args, **kwargs)
             bound.apply_defaults()
-            return replace(made, name=name, parameters=dict(bound.arguments))  # type: ignore[return-value]
+            return replace(made, name=name, parameters=dict(bound.arguments))
 
         ENTRIES[name] = Entry(name, formula, gradient, source, found, dict(defaults or {}), named)
         return named

@@ -84,7 +84,7 @@ def poly1(epsilon: float = 2.0, *, soft: Reading | None = None) -> Loss:
 @member(
     "yes: (1 − q)^γ₊·(−log q); no: ρ^γ₋·(−log(1 − ρ)), ρ = max(q − m, 0)",
     gradient="a = w·(1 − t)·φ₋′, b = w·t·φ₊′ of each element",
-    source="Ridnik, Ben-Baruch, Zamir, Noy, Friedman, Protter and Zelnik-Manor, Asymmetric Loss, 2021, arXiv 2009.14119",
+    source="Ridnik, Ben-Baruch, Zamir, Noy, Friedman, Protter and Zelnik-Manor, 2021, arXiv 2009.14119",
     places="S3",
     defaults={
         "gamma_positive": "1, the reference code's (timm's single-label form: 1, upstream's: 0)",

@@ -84,7 +84,7 @@ def sm_softmax(m: float = 0.6) -> Loss:
     defaults={"m": ".35, the authors' prototxt (.4 insightface)", "scale": "30, the same (64 insightface)"},
 )
 def am_softmax(m: float = 0.35, scale: float = 30.0, *, normalize: bool = False) -> Loss:
-    """AM-Softmax. With ``normalize`` Q is a Projection, whose scores are made cosines; without it Logits are cosines."""
+    """AM-Softmax. With ``normalize`` Q is a Projection, whose scores are made cosines; without, Logits are cosines."""
     return Loss(scores=Scores(normalize="both" if normalize else None, margin=Shift(m), scale=scale))
 
 

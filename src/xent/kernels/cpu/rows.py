@@ -192,18 +192,19 @@ def slope_of(form, loss):  # type: ignore[no-untyped-def]
 
 
 @jit
-def gradient(
+def gradient(  # type: ignore[no-untyped-def]
     layout, like, size, begin, end, index, truths, on, off, a, b, h, target, past, losses, scale, lses, form, plan
-):  # type: ignore[no-untyped-def]
+):
     """a·q − b·t + h·q·(−log q − H) of rows begin … end, to where the layout ``target`` says.
 
     The target is ``index`` or the layout ``truths``; the other is None, or both. ``h`` may be None. Where ``losses`` is
     not, b is the weight of a row's loss, a = b·Σt is found on the way, and the loss is told: 0 in a row of weight 0,
     which is not read. ``scale`` is a factor of b. ``past`` sends the gradient past the cache.
 
-    ``lses``, beside losses, is told the log-sum-exp. ``form``: the numbers of a ``Form`` and λ of a z-loss, with b·φ′(ℓ) in the place of b and 2λ·b·lse
-    more in a. The losses are ℓ all the same. ``plan``, of float32 and float64: what the scores become before that, see
-    ``xent.kernels.cpu.row_arrays.Plan``; the gradient is by the scores as they are in memory. Each may be None.
+    ``lses``, beside losses, is told the log-sum-exp. ``form``: the numbers of a ``Form`` and λ of a z-loss, with
+    b·φ′(ℓ) in the place of b and 2λ·b·lse more in a; the losses are ℓ all the same. ``plan``, of float32 and float64:
+    what the scores become before that, see ``xent.kernels.cpu.row_arrays.Plan``; the gradient is by the scores as they
+    are in memory. Each may be None.
     """
     kind = b.dtype.type
     zero = kind(0)
