@@ -62,7 +62,7 @@ class Backend(Protocol):
         total: Callable[[Array, Array], Array],
         general: Callable[[Array, Target], Array],
     ) -> Array | None:
-        """``total`` of (ℓ, lse) of scores, which is Σ c·(φ(ℓ) + λ·lse²), in the same way. ``general`` gives the same from
+        """``total`` of (ℓ, lse) of scores, which is Σ c·(φ(ℓ) + λ·lse²), in the same way. ``general`` gives it from
         scores and target, in functions that can be differentiated again."""
         ...
 
