@@ -8,8 +8,8 @@ Run: ``python examples/loss_family_digits.py [--seeds N] [--steps N] [--only PAR
 
 A perceptron with one hidden layer of 64, Adam on the whole training set, the same start for every loss of a seed; a
 seed draws the images, the start and what is wrong. Held out are 597 images with their true labels. For each loss:
-error of all classes and of the three rarest in per cent, held-out cross-entropy in nats, and the calibration error in
-per cent (the mean gap between confidence and accuracy in 15 bins), of the scores at inference; and the paired difference
+error of all classes and of the three rarest in per cent, held-out cross-entropy in nats, calibration error in per
+cent (the mean gap between confidence and accuracy in 15 bins), of the scores at inference; and the paired difference
 of the error to that of the cross-entropy. ± is a 95 % interval over seeds (Student's t): a difference is called one
 only where the interval leaves out 0.
 """
@@ -100,9 +100,8 @@ def data(study: str, seed: int) -> tuple[Any, Any, Any, Any, np.ndarray]:
     counts = np.bincount(y, minlength=CLASSES)
     if study == "wrong labels":
         y = np.where(rng.random(len(y)) < NOISE, rng.integers(0, CLASSES, len(y)), y)
-    return (
-        torch.tensor(x, dtype=torch.float32), torch.tensor(y), torch.tensor(test_x, dtype=torch.float32), test_y, counts,
-    )  # fmt: skip
+    train_x, held_out_x = (torch.tensor(part, dtype=torch.float32) for part in (x, test_x))
+    return train_x, torch.tensor(y), held_out_x, test_y, counts
 
 
 def train(step: Step, study: str, seed: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
