@@ -164,6 +164,10 @@ def moveaxis(x: Array, source: int, destination: int) -> Array:
     return tf.transpose(x, order)
 
 
+def stack(arrays: Sequence[Array], *, axis: int = 0) -> Array:
+    return tf.stack(arrays, axis=axis)
+
+
 def reshape(x: Array, shape: Sequence[int | None]) -> Array:
     if None not in shape:
         return tf.reshape(x, shape)

@@ -75,14 +75,16 @@ def prepare(
     if scores is not None:
         scores, index = adjusting(scores, P, Q, source, shape, axis, target, t, inspect)
     if isinstance(Q, Projection):
-        q, between = projected_scores(Q, counted, w, scores, index)
+        with backend.quiet():
+            q, between = projected_scores(Q, counted, w, scores, index)
     else:
         q = source
     if rows:
         q = classes_last(q, axis)
     q, found_sound = _checked_prediction(q, link, inspect, rows)
     if step is not None:
-        target, t = retargeted(step, target, t, q, link, backend)
+        with backend.quiet():
+            target, t = retargeted(step, target, t, q, link, backend, inspect.counted)
     if class_weight is not None:
         c = weight_array(class_weight, source, "class_weight=", reads)
         checks.require_vector(c, shape[axis] if shape else 1, "class_weight=")
