@@ -266,6 +266,32 @@ def test_more_dimensions(name: str, axis: int) -> None:
     np.testing.assert_allclose(np.moveaxis(slope, axis, -1).reshape(6, k), gradient, rtol=1e-11, atol=1e-14)
 
 
+@pytest.mark.parametrize("margin", [None, Shift(0.3), Angular(1.0, 0.4)], ids=repr)
+@pytest.mark.parametrize("normalize", ["both", None])
+def test_a_projection(margin: Any, normalize: Any) -> None:
+    """Its scores take the pass too, but for those of angles; then the gradient goes on to what made them."""
+    k, n = 70, 4
+    rng = np.random.default_rng(3)
+    h, w, y = rng.normal(size=(n, 6)), rng.normal(size=(k, 6)), rng.integers(0, k, n)
+    y[1] = -1
+    h[1] = math.nan
+    loss = Loss(
+        scores=Scores(normalize=normalize, margin=margin, scale=5.0),
+        shaping=xent.Focal(2.0),
+        penalties=(xent.ZLoss(0.1),),
+    )
+    value, found = loss.value_and_grad(xent.Labels(y, ignore=-1), xent.Projection(h, w))
+    leaves = [torch.tensor(x, requires_grad=True) for x in (h, w)]
+    P = xent.Labels(torch.tensor(y), ignore=-1)
+    mine = loss(P, xent.Projection(*leaves))
+    whole = loss(P, xent.Projection(*leaves), reduction="none").sum() / 3
+    for total in (mine, whole):
+        assert total.item() == pytest.approx(value, rel=1e-12)
+        for one, other in zip(torch.autograd.grad(total, leaves), found[:2], strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)
+    assert not found[0][1].any()
+
+
 @sizes
 @every
 @pytest.mark.parametrize("held", [math.nan, math.inf])

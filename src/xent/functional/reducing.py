@@ -27,7 +27,7 @@ class Reducer:
     def __call__(self, call: Call, each: Array) -> Array:
         """The (weighted) values of the examples, reduced."""
         if self.denominator is not None and not isinstance(self.denominator, float):
-            checks.require_one_library({"denominator=": self.denominator, "Q": call.q})
+            checks.require_one_library({"denominator=": self.denominator, "Q": each})
         return reduce(
             each,
             call.weight,
