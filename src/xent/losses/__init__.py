@@ -11,27 +11,32 @@ A loss is data: a ``Loss`` says what happens at each of the four places, and is 
     print(xent.losses.describe(loss))
 """
 
+from xent.core.adaptive_margins import AdaFace, CurricularFace, MagFace
 from xent.core.asymmetric_shaping import Asymmetric
 from xent.core.margins import Angular, LargeMargin, Margin, Shift
-from xent.core.penalties import Entropy
+from xent.core.penalties import Entropy, Magnitude
 from xent.core.robust_shaping import GeneralizedCrossEntropy, SymmetricCrossEntropy
 from xent.core.scores import Scores
 from xent.core.shaping import Poly1, Scaled
 from xent.core.target_steps import BackwardCorrection, HardBootstrap, Smoothing, TargetStep
-from xent.losses import imbalance, margins, noise
+from xent.losses import face, imbalance, margins, noise
 from xent.losses.catalogue import Description, describe
 from xent.losses.loss import Loss
 
 __all__ = [
+    "AdaFace",
     "Angular",
     "Asymmetric",
     "BackwardCorrection",
+    "CurricularFace",
     "Description",
     "Entropy",
     "GeneralizedCrossEntropy",
     "HardBootstrap",
     "LargeMargin",
     "Loss",
+    "MagFace",
+    "Magnitude",
     "Margin",
     "Poly1",
     "Scaled",
@@ -41,6 +46,7 @@ __all__ = [
     "SymmetricCrossEntropy",
     "TargetStep",
     "describe",
+    "face",
     "imbalance",
     "margins",
     "noise",
