@@ -132,6 +132,19 @@ def require_at_least(value: Any, least: float, argument: str) -> float:
     return number
 
 
+def require_count(value: Any, argument: str, least: int = 1) -> int:
+    """A whole number of things."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = operator.index(value)
+    except TypeError:
+        raise OptionError(argument, f"a whole number, {least} or more", repr(value)) from None
+    if number < least:
+        raise OptionError(argument, f"a whole number, {least} or more", repr(value))
+    return number
+
+
 def require_bounds(low: Any, high: Any, argument: str) -> tuple[float, float]:
     """Two numbers, 0 < low < high."""
     low, high = require_positive(low, argument), require_positive(high, argument)
