@@ -108,6 +108,7 @@ _THEMED = {
     "#c2410c": "var(--xent-b)",
 }
 TEXT, LINE, A, B = _THEMED
+LINE_COLOURS = [B, A]
 
 
 def _draw(spec: dict[str, Any]) -> dict[str, str]:

@@ -1,0 +1,125 @@
+"""The catalogue of losses as a page: text from ``xent.losses``, curves computed while the page is built."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import altair as alt
+import numpy as np
+from xent_docs import LINE_COLOURS, Table
+
+import xent
+from xent import losses
+from xent.losses.catalogue import ENTRIES, Entry, Loss
+
+#: What a loss is shown with where it has no default.
+_GIVEN: dict[str, dict[str, Any]] = {
+    "imbalance.logit_adjustment": {"counts": [100, 10, 1]},
+    "imbalance.balanced_softmax": {"counts": [100, 10, 1]},
+    "imbalance.ldam": {"counts": [1, 10, 100], "scale": 4.0},
+    "imbalance.class_balanced": {"counts": [1, 10, 100], "beta": 0.99},
+    "noise.label_smoothing": {"epsilon": 0.1},
+    "noise.backward_correction": {"transition": (0.7 * np.eye(3) + 0.1).tolist()},
+    "noise.confidence_penalty": {"beta": 0.3},
+    "noise.temperature": {"tau": 2.0},
+    "noise.softcap": {"cap": 3.0},
+    "noise.z_loss": {"coefficient": 0.05},
+}
+#: Scales at which a curve can be seen.
+_SCALED = {"scale": 4.0}
+
+
+def modules() -> list[str]:
+    """The modules of the catalogue, in its order."""
+    return list(dict.fromkeys(name.partition(".")[0] for name in ENTRIES))
+
+
+class Entries:
+    """The losses of one module."""
+
+    def __init__(self, module: str) -> None:
+        self.entries = [entry for name, entry in ENTRIES.items() if name.partition(".")[0] == module]
+        if not self.entries:
+            raise ValueError(f"no loss in xent.losses.{module}")
+
+    def _repr_html_(self) -> str:
+        return "".join(_entry(entry) for entry in self.entries)
+
+
+def _entry(entry: Entry) -> str:
+    parameters = ", ".join(str(p) if p.kind is not p.KEYWORD_ONLY else p.name for p in _bare(entry))
+    rows = [
+        ["formula", entry.formula],
+        ["acts on", ", ".join(entry.places) or "other inputs than one P and Q: see its docstring"],
+        ["gradient", entry.gradient],
+        *([f"default of `{name}`", why] for name, why in entry.defaults.items()),
+        ["source", entry.source],
+    ]
+    title = f'<h3 id="{entry.name}"><code>{html.escape(entry.name)}({html.escape(parameters)})</code></h3>'
+    summary = (entry.make.__doc__ or "").strip().partition("\n\n")[0]
+    text = f"<p>{html.escape(' '.join(summary.split())).replace('``', '')}</p>"
+    return title + text + Table(["", ""], rows)._repr_html_() + _curves(entry)
+
+
+def _bare(entry: Entry) -> list[Any]:
+    return [p.replace(annotation=p.empty) for p in entry.signature.parameters.values()]
+
+
+def _curves(entry: Entry) -> str:
+    """The loss and its gradient by the true score, over the plain cross-entropy."""
+    given = dict(_GIVEN.get(entry.name, {}))
+    if "scale" in entry.signature.parameters and "scale" not in given:
+        given |= _SCALED
+    required = [p.name for p in entry.signature.parameters.values() if p.default is p.empty]
+    if set(required) - set(given):
+        return ""
+    loss = entry.make(**given)
+    if not isinstance(loss, Loss):
+        return ""
+    chart = curves(loss)
+    shown = ", ".join(f"{name} = {value}" for name, value in given.items())
+    caption = f"<p><small>With {html.escape(shown)}.</small></p>" if shown else ""
+    return alt.renderers.get()(chart.to_dict())["text/html"] + caption  # type: ignore[misc]
+
+
+def curves(loss: Loss) -> Any:
+    """Loss and gradient of class 0 of three, its score moved; both sides for losses of Indicators."""
+    elements = isinstance(loss.shaping, losses.Asymmetric)
+    angular = loss.scores is not None and isinstance(loss.scores.margin, losses.Margin)
+    score = np.cos(np.linspace(3.0, 0.15, 60)) if angular else np.linspace(-6.0, 6.0, 61)
+    if elements:
+        P, Q, plain_Q = xent.Indicators(np.ones(len(score))), xent.Logits(score), xent.Logits(score)
+    else:
+        z = np.stack([score, np.full_like(score, 0.2), np.full_like(score, -0.4)], axis=-1)
+        P, Q = xent.Labels(np.zeros(len(score), int)), xent.Logits(z)
+        plain_Q = Q
+        if angular and isinstance(loss.scores.scale, float):
+            plain_Q = xent.Logits(z * loss.scores.scale)
+    lines = {}
+    for name, one, q in (("cross-entropy", losses.Loss(), plain_Q), ("this loss", loss, Q)):
+        value = one(P, q, reduction="none")
+        _, gradient = one.value_and_grad(P, q, reduction="sum")
+        lines[name] = (value, gradient if elements else gradient[:, 0])
+    rows = [
+        {"x": float(s), "y": float(y), "loss": name, "of": of}
+        for name, pair in lines.items()
+        for of, values in zip(("loss", "gradient by it"), pair, strict=True)
+        for s, y in zip(score, values, strict=True)
+    ]
+    names = list(lines)
+    base = alt.Chart(alt.Data(values=rows)).mark_line(strokeWidth=2.5)
+    panels = [
+        base.transform_filter(alt.datum.of == of)
+        .encode(
+            x=alt.X("x:Q", title="cosine of the truth" if angular else "score of the truth"),
+            y=alt.Y("y:Q", title=of),
+            color=alt.Color("loss:N", title=None, scale=alt.Scale(domain=names, range=LINE_COLOURS)),
+            strokeDash=alt.StrokeDash("loss:N", title=None, scale=alt.Scale(domain=names, range=[[6, 3], [1, 0]])),
+        )
+        .properties(width=270, height=170)
+        for of in ("loss", "gradient by it")
+    ]
+    return alt.hconcat(*panels).properties(
+        description=f"Loss and gradient by the score of the truth, beside the cross-entropy: {loss.name}"
+    )
