@@ -190,8 +190,15 @@ def test_ignored_examples(name: str) -> None:
     expected = plain(hidden[3:], labels[3:])
     masked = labels.clone()
     masked[:3] = -100
+    hidden[:3] = torch.nan
+    hidden.requires_grad_()
     found = head(hidden, masked)
     assert (found[:3] == 0).all()
+    found.sum().backward()
+    assert hidden.grad is not None
+    assert (hidden.grad[:3] == 0).all()
+    assert head.weight.grad is not None
+    assert head.weight.grad.isfinite().all()
     torch.testing.assert_close(found[3:], expected)
     np.testing.assert_allclose(state_of(head), state_of(plain), rtol=1e-12)
 

@@ -13,15 +13,13 @@ import keras
 from xent.core import checks
 from xent.core.arrays import Array
 from xent.core.margins import Boundary
-from xent.core.predictions import Logits, Projection
 from xent.core.targets import Labels
 from xent.errors import OptionError
 from xent.keras import manners
 from xent.keras.temperature import ContrastiveScale, LearnedTemperature
 from xent.losses import face
-from xent.losses.heads import made, of_cosines, recipe, with_margin
+from xent.losses.heads import made, of_cosines, prediction, recipe, with_margin
 from xent.losses.loss import Loss
-from xent.losses.margins import sub_center
 
 __all__ = ["AdaFaceHead", "ContrastiveScale", "CurricularFaceHead", "LearnedTemperature", "MarginHead"]
 
@@ -107,10 +105,10 @@ class MarginHead(keras.layers.Layer):
 
     def call(self, hidden: Array, labels: Array | None = None, training: bool | None = None) -> Array:
         """The scores (…, K) of hidden states (…, H); with the margin at the labels (…) while it trains."""
-        Q = self._prediction(keras.ops.convert_to_tensor(hidden))
         if labels is None or not training:
-            return self.margin.at_inference(Q).scores
+            return self.margin.at_inference(self._prediction(hidden)).scores
         P = Labels(keras.ops.convert_to_tensor(labels), ignore=self.ignore)
+        Q = self._prediction(hidden, P)
         return self._current(P, Q).in_training(P, Q).scores
 
     def compute_output_spec(self, hidden: Any, labels: Any = None, training: bool | None = None) -> keras.KerasTensor:
@@ -137,9 +135,9 @@ class MarginHead(keras.layers.Layer):
         """The loss of this batch, of which it has brought its state up to date first."""
         return self.margin
 
-    def _prediction(self, hidden: Array) -> Logits | Projection:
-        Q = Projection(hidden, keras.ops.transpose(keras.ops.convert_to_tensor(self.kernel)))
-        return Q if self.centres == 1 else sub_center(Q, self.centres, normalize=self._cosines)
+    def _prediction(self, hidden: Array, P: Labels | None = None) -> Any:
+        weight = keras.ops.transpose(keras.ops.convert_to_tensor(self.kernel))
+        return prediction(keras.ops.convert_to_tensor(hidden), weight, self.centres, self._cosines, P)
 
     def _state(self, name: str, start: float) -> Any:
         initializer = keras.initializers.Constant(start)

@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from xent.core.arrays import Array
 from xent.core.margins import Margin
+from xent.core.predictions import Logits, Projection
 from xent.core.scores import Scores
+from xent.core.targets import Labels
 from xent.errors import KindError, OptionError
+from xent.functional.projection import mask_hidden
+from xent.functional.truth import counted_examples
 from xent.losses.catalogue import ENTRIES
 from xent.losses.loss import Loss
+from xent.losses.margins import sub_center
 
 
 def of_cosines(loss: Loss, centres: int) -> tuple[Loss, bool]:
@@ -32,6 +38,16 @@ def of_cosines(loss: Loss, centres: int) -> tuple[Loss, bool]:
             raise OptionError("centres=", "1: one side alone is normalised", str(centres))
         return loss.but(scores=replace(scores, normalize=None)), scores.normalize == "both"
     return loss.but(scores=scores), scores.normalize == "both"
+
+
+def prediction(hidden: Array, weight: Array, centres: int, cosines: bool, P: Labels | None) -> Logits | Projection:
+    """What a head gives its loss: with several centres the best of each class."""
+    if centres == 1:
+        return Projection(hidden, weight)
+    if P is not None:
+        # Of a Projection the loss does this itself.
+        hidden = mask_hidden(hidden, counted_examples(P, P.indices), None)
+    return sub_center(Projection(hidden, weight), centres, normalize=cosines)
 
 
 def recipe(loss: Loss) -> dict[str, Any]:

@@ -15,13 +15,11 @@ from torch import nn
 from xent.core import checks
 from xent.core.arrays import Array
 from xent.core.margins import Boundary
-from xent.core.predictions import Logits, Projection
 from xent.core.reduction import REDUCTIONS, Reduction
 from xent.core.targets import Labels
 from xent.losses import face
-from xent.losses.heads import of_cosines, with_margin
+from xent.losses.heads import of_cosines, prediction, with_margin
 from xent.losses.loss import Loss
-from xent.losses.margins import sub_center
 from xent.torch.manners import autocasts
 from xent.torch.temperature import ContrastiveScale, LearnedTemperature
 
@@ -110,7 +108,8 @@ class MarginHead(nn.Module):
     def forward(self, hidden: Array, labels: Array, *, weight: Array | None = None) -> Array:
         """The loss of hidden states (…, H) for labels (…); ``weight`` is one number an example."""
         with _single(hidden):
-            P, Q = Labels(labels, ignore=self.ignore), self._prediction(hidden)
+            P = Labels(labels, ignore=self.ignore)
+            Q = self._prediction(hidden, P)
             return self._current(P, Q)(P, Q, weight=weight, reduction=self.reduction)
 
     def scores(self, hidden: Array) -> Array:
@@ -128,9 +127,8 @@ class MarginHead(nn.Module):
         """The loss of this batch; where there is a state and the module trains, it is brought up to date first."""
         return self.loss
 
-    def _prediction(self, hidden: Array) -> Logits | Projection:
-        Q = Projection(hidden, self.weight)
-        return Q if self.centres == 1 else sub_center(Q, self.centres, normalize=self._cosines)
+    def _prediction(self, hidden: Array, P: Labels | None = None) -> Any:
+        return prediction(hidden, self.weight, self.centres, self._cosines, P)
 
     def _keep(self, **state: Array) -> None:
         with torch.no_grad():
