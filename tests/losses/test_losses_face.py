@@ -187,6 +187,17 @@ def test_gradients_at_the_edges_are_finite_and_the_same(name: str) -> None:
     np.testing.assert_allclose(w.grad, by_weight, rtol=1e-9, atol=1e-11)
 
 
+def test_a_hidden_state_of_zeros_has_no_derivative_under_normalisation() -> None:
+    """x/‖x‖ has none at 0; autograd and the gradient that NumPy gets say 0 alike."""
+    weight = np.array([[1.0, 0.0], [1.0, 1.0]])
+    loss = losses.margins.cosface(0.1, 4.0, normalize=True)
+    _, (by_hidden, _, _) = loss.value_and_grad(xent.Labels(np.array([1])), xent.Projection(np.zeros((1, 2)), weight))
+    h = torch.zeros(1, 2, dtype=torch.float64, requires_grad=True)
+    loss(xent.Labels(torch.tensor([1])), xent.Projection(h, torch.tensor(weight))).backward()
+    assert h.grad is not None
+    assert by_hidden.tolist() == h.grad.tolist() == [[0.0, 0.0]]
+
+
 def test_without_margin_they_are_the_cross_entropy_of_scaled_cosines() -> None:
     P, Q = as_kinds(*problem())
     plain = losses.Loss(scores=losses.Scores(normalize="both", scale=8.0))(P, Q)

@@ -64,7 +64,7 @@ def normalized(x: Array) -> tuple[Array, Array]:
     square = sum_classes(x * x, keepdims=True)
     positive = square > 0
     norm = xp.where(positive, xp.sqrt(xp.where(positive, square, 1.0)), 0.0)
-    return x / xp.where(positive, norm, 1.0), norm[..., 0]
+    return xp.where(positive, x / xp.where(positive, norm, 1.0), 0.0), norm[..., 0]
 
 
 def angles(x: Array, w: Array, norm: Array, lengths: Array, scores: Scores, index: Array) -> Angles:
