@@ -125,7 +125,8 @@ class MarginHead(keras.layers.Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> MarginHead:
         """The layer that ``get_config`` described."""
-        return cls(**{name: made(value) if name == "loss" else value for name, value in config.items()})
+        given: dict[str, Any] = {name: made(value) if name == "loss" else value for name, value in config.items()}
+        return cls(**given)
 
     def _options(self) -> dict[str, Any]:
         """The arguments that make the loss."""

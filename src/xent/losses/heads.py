@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from xent.core.adaptive_margins import AdaFace, CurricularFace
 from xent.core.arrays import Array
 from xent.core.margins import Margin
 from xent.core.predictions import Logits, Projection
@@ -79,5 +80,5 @@ def made(found: dict[str, Any]) -> Loss:
 def with_margin(loss: Loss, **state: Any) -> Loss:
     """The loss with its margin in another state."""
     assert loss.scores is not None
-    assert loss.scores.margin is not None
+    assert isinstance(loss.scores.margin, (AdaFace, CurricularFace))
     return loss.but(scores=replace(loss.scores, margin=replace(loss.scores.margin, **state)))

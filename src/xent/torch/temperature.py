@@ -66,10 +66,10 @@ class ContrastiveScale(nn.Module):
         scaled = to_compute(similarities) * self.scale
         return scaled if self.bias is None else scaled + to_compute(self.bias)
 
-    @torch.no_grad()
     def clamp_(self) -> None:
         """Bring the parameter back within the limits."""
-        self.log_scale.copy_(self._kept(self.log_scale))
+        with torch.no_grad():
+            self.log_scale.copy_(self._kept(self.log_scale))
 
     def extra_repr(self) -> str:
         """The limits."""
