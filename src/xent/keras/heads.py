@@ -197,8 +197,7 @@ class AdaFaceHead(MarginHead):
         return {**recipe(self.given)["parameters"], "rate": self.rate}
 
     def _current(self, P: Labels, Q: Any) -> Loss:
-        old = map(keras.ops.convert_to_tensor, (self.mean, self.std))
-        mean, std = face.adaface_state(P, Q, *old, rate=self.rate)
+        mean, std = face.adaface_state(P, Q, self.mean.value, self.std.value, rate=self.rate)
         self.mean.assign(mean)
         self.std.assign(std)
         return with_margin(self.margin, mean=mean, std=std)
@@ -252,7 +251,7 @@ class CurricularFaceHead(MarginHead):
         return {**{name: made_with[name] for name in ("m", "scale", "boundary")}, "rate": self.rate}
 
     def _current(self, P: Labels, Q: Any) -> Loss:
-        t = face.curricularface_state(P, Q, keras.ops.convert_to_tensor(self.t), rate=self.rate)
+        t = face.curricularface_state(P, Q, self.t.value, rate=self.rate)
         self.t.assign(t)
         return with_margin(self.margin, t=t)
 
