@@ -354,6 +354,19 @@ def test_other_frameworks_agree(library: str) -> None:
     np.testing.assert_allclose(t, losses.face.curricularface_state(*mine, T), rtol=1e-5)
 
 
+def test_a_margin_may_hold_an_array_of_jax() -> None:
+    """Outside any transformation a call on JAX's arrays is one on views: of what a margin holds too."""
+    pytest.importorskip("jax")
+    import jax.numpy as jnp
+
+    y, z, m = np.array([0, 1]), np.array([[0.5, 0.1], [0.2, 0.3]], "float32"), np.array([0.1, 0.3], "float32")
+    mine, theirs = (
+        losses.Loss(scores=losses.Scores(margin=losses.Shift(make(m)))) for make in (np.asarray, jnp.asarray)
+    )
+    found = theirs(xent.Labels(jnp.asarray(y)), xent.Logits(jnp.asarray(z)))
+    np.testing.assert_allclose(found, mine(xent.Labels(y), xent.Logits(z)), rtol=1e-6)
+
+
 @pytest.mark.parametrize("library", ["numpy", "torch"])
 def test_the_state_is_a_moving_mean_over_what_counts(library: str) -> None:
     hidden, weight = problem()
