@@ -17,8 +17,8 @@ from xent.core.penalties import Entropy
 from xent.core.robust_shaping import GeneralizedCrossEntropy, SymmetricCrossEntropy
 from xent.core.scores import Scores
 from xent.core.shaping import Poly1, Scaled
-from xent.core.target_steps import BackwardCorrection, HardBootstrap, Smoothing, TargetStep
-from xent.losses import imbalance, margins, noise
+from xent.core.target_steps import BackwardCorrection, FlipCorrection, HardBootstrap, Smoothing, TargetStep
+from xent.losses import gan, gan_compared, imbalance, language, margins, noise, preference
 from xent.losses.catalogue import Description, describe
 from xent.losses.loss import Loss
 
@@ -28,6 +28,7 @@ __all__ = [
     "BackwardCorrection",
     "Description",
     "Entropy",
+    "FlipCorrection",
     "GeneralizedCrossEntropy",
     "HardBootstrap",
     "LargeMargin",
@@ -41,7 +42,11 @@ __all__ = [
     "SymmetricCrossEntropy",
     "TargetStep",
     "describe",
+    "gan",
+    "gan_compared",
     "imbalance",
+    "language",
     "margins",
     "noise",
+    "preference",
 ]
