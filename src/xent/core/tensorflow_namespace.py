@@ -138,6 +138,10 @@ def concat(arrays: Sequence[Array], *, axis: int = 0) -> Array:
     return tf.concat(arrays, axis)
 
 
+def stack(arrays: Sequence[Array], *, axis: int = 0) -> Array:
+    return tf.stack(arrays, axis)
+
+
 def take(x: Array, index: Array) -> Array:
     """x[index] of the first axis of x, for an index of any shape."""
     return tf.gather(x, index)
