@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from xent.backends import on_arrays
+from xent.backends import find, on_arrays
 from xent.core import checks
 from xent.core.arrays import Array, to_compute
 from xent.core.predictions import Logits
@@ -163,8 +163,9 @@ def _relative(
     checks.require_choice(terms, ("sum", "mean"), "terms=")
     mine, theirs = Logits(mine).scores, Logits(theirs).scores
     checks.require_one_library({"real": mine, "fake": theirs})
-    over_theirs = to_compute(mine) - reduced(theirs, weight=other_weight)
-    over_mine = to_compute(theirs) - reduced(mine, weight=weight)
+    with find(mine).quiet():
+        over_theirs = to_compute(mine) - reduced(theirs, weight=other_weight)
+        over_mine = to_compute(theirs) - reduced(mine, weight=weight)
     of_mine = cross_entropy(*yes(over_theirs), weight=weight, **how)
     return of_mine, cross_entropy(*no(over_mine), weight=other_weight, **how)
 

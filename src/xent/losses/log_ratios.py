@@ -25,15 +25,15 @@ def difference(
         if not _same(tuple(x.shape), shape):
             raise ShapeError(f"{function}({name})", f"the shape {shape} of chosen", describe(x))
     won, lost = found["chosen"], found["rejected"]
-    if reference is not None:
-        won, lost = won - found["reference_chosen"], lost - found["reference_rejected"]
-    if length[0] is None and length[1] is None:
-        return won - lost
-    if length[0] is None or length[1] is None:
+    if (length[0] is None) != (length[1] is None):
         raise OptionError(f"{function}(chosen_length=, rejected_length=)", "both of them, or neither", "one")
-    return won / _length(length[0], won, f"{function}(chosen_length=)") - lost / _length(
-        length[1], lost, f"{function}(rejected_length=)"
-    )
+    with find(won).quiet():
+        if reference is not None:
+            won, lost = won - found["reference_chosen"], lost - found["reference_rejected"]
+        if length[0] is not None:
+            won = won / _length(length[0], won, f"{function}(chosen_length=)")
+            lost = lost / _length(length[1], lost, f"{function}(rejected_length=)")
+        return won - lost
 
 
 def _log_probabilities(value: Any, argument: str) -> Array:
