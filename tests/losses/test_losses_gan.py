@@ -178,6 +178,12 @@ def test_parts_of_a_batch_add_up(make: Make) -> None:
     assert float(parts[0] + parts[1]) == pytest.approx(float(gan.discriminator(real, fake)), rel=1e-14)
 
 
+def test_samples_of_two_frameworks_are_refused() -> None:
+    for loss in TWO:
+        with pytest.raises(xent.errors.BackendError, match="real and fake"):
+            loss(numpy_array(REAL), torch_tensor(FAKE))
+
+
 @pytest.mark.parametrize("framework", ["jax", "tensorflow"])
 def test_in_other_frameworks(framework: str) -> None:
     def both(real: Any, fake: Any) -> Any:

@@ -340,6 +340,20 @@ def test_half_precision_is_computed_in_float32(make: Make) -> None:
 WANT = np.mean([each.mean() for each in apart() if len(each)])
 
 
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
+def test_in_one_graph_of_torch_compile() -> None:
+    def loss(scores: Any, tokens: Any, ids: Any) -> Any:
+        P = xent.Labels(tokens, ignore=-100)
+        return language.next_token(P, xent.Logits(scores), documents=ids, per="sequence")
+
+    arrays = torch.tensor(SCORES, requires_grad=True), torch.tensor(TOKENS), torch.tensor(IDS)
+    found = torch.compile(loss, fullgraph=True, backend="aot_eager")(*arrays)
+    assert found.item() == pytest.approx(WANT, rel=1e-13)
+    (got,) = torch.autograd.grad(found, arrays[0])
+    (want,) = torch.autograd.grad(loss(*arrays), arrays[0])
+    torch.testing.assert_close(got, want, rtol=1e-12, atol=1e-16)
+
+
 def test_in_jax() -> None:
     import jax
     import jax.numpy as jnp

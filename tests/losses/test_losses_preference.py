@@ -280,6 +280,19 @@ def test_in_other_frameworks(framework: str) -> None:
     np.testing.assert_allclose(np.asarray(gradient), slope.numpy(), rtol=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
+def test_in_one_graph_of_torch_compile() -> None:
+    def loss(a: Any, b: Any, c: Any, d: Any) -> Any:
+        return preference.dpo(a, b, c, d, smoothing=0.1) + preference.robust_dpo(a, b, c, d, rate=0.2)
+
+    arrays = four(torch_tensor)
+    arrays[0].requires_grad_()
+    found = torch.compile(loss, fullgraph=True, backend="aot_eager")(*arrays)
+    assert found.item() == pytest.approx(loss(*arrays).item(), rel=1e-13)
+    got, want = (torch.autograd.grad(x, arrays[0])[0] for x in (found, loss(*arrays)))
+    torch.testing.assert_close(got, want, rtol=1e-12, atol=1e-16)
+
+
 def test_the_catalogue_says_that_ipo_is_no_cross_entropy() -> None:
     assert "not a cross-entropy" in xent.losses.describe(preference.ipo).formula
     assert ".1, the paper's" in xent.losses.describe(preference.dpo).defaults["beta"]

@@ -12,6 +12,7 @@ from xent.core.arrays import (
     Array,
     as_array,
     compute_dtype,
+    cumulative_sum,
     describe,
     device_of,
     is_python,
@@ -77,8 +78,9 @@ def _document_ids(tokens: Array, documents: Any, cumulative_lengths: Any) -> tup
     xp = namespace(tokens)
     if documents is not None:
         ids = _integers(documents, tokens, "documents=")
-        if tuple(ids.shape) != tuple(tokens.shape):
-            raise ShapeError("documents=", f"the shape {tuple(tokens.shape)} of the tokens", describe(ids))
+        shape = tuple(tokens.shape)
+        if None not in (*ids.shape, *shape) and tuple(ids.shape) != shape:
+            raise ShapeError("documents=", f"the shape {shape} of the tokens", describe(ids))
         return ids, None
     ends = _integers(cumulative_lengths, tokens, "cumulative_lengths=")
     if ends.ndim != 1 or ends.shape[0] == 0 or any(length not in (1, None) for length in tokens.shape[:-1]):
@@ -88,7 +90,7 @@ def _document_ids(tokens: Array, documents: Any, cumulative_lengths: Any) -> tup
             f"shape {tuple(ends.shape)} for tokens of shape {tuple(tokens.shape)}",
             "For several rows write documents=, a number for each token.",
         )
-    place = xp.cumulative_sum(xp.ones_like(tokens), axis=-1) - 1
+    place = cumulative_sum(xp.ones_like(tokens), -1) - 1
     proper = (ends[0] == 0) & (ends[-1] == xp.max(place) + 1) & xp.all(ends[1:] >= ends[:-1])
     if find(tokens).reads(tokens, ends):
         if not bool(proper):
@@ -157,7 +159,7 @@ def _runs(mass: Array, found: Shifted) -> tuple[Array, Array]:
     assert found.ends is not None
     first = xp.ones_like(found.labels[..., :1], dtype=xp.bool)
     starts = to_index(xp.concat([first, found.ends], axis=-1))
-    run = xp.cumulative_sum(xp.reshape(starts, (-1,)), axis=0) - 1
+    run = cumulative_sum(xp.reshape(starts, (-1,)), 0) - 1
     size = xp.size(run) if None in tuple(mass.shape) else math.prod(mass.shape)
     return run, sum_by_index(xp.reshape(mass, (-1,)), run, size)
 

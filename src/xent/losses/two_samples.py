@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from xent.core import checks
 from xent.core.arrays import Array, namespace
 from xent.core.predictions import Logits
 from xent.core.targets import Indicators
@@ -21,6 +22,7 @@ def no(scores: Any) -> tuple[Indicators, Logits]:
 
 def together(of_real: Array, of_fake: Array, reduction: str, factor: float = 1.0) -> Any:
     """Both terms: their sum, or for "none" the pair of them."""
+    checks.require_one_library({"real": of_real, "fake": of_fake})
     if reduction == "none":
         return of_real * factor, of_fake * factor
     return (of_real + of_fake) * factor
