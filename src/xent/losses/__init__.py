@@ -18,8 +18,8 @@ from xent.core.penalties import Entropy, Magnitude
 from xent.core.robust_shaping import GeneralizedCrossEntropy, SymmetricCrossEntropy
 from xent.core.scores import Scores
 from xent.core.shaping import Poly1, Scaled
-from xent.core.target_steps import BackwardCorrection, HardBootstrap, Smoothing, TargetStep
-from xent.losses import face, imbalance, margins, noise
+from xent.core.target_steps import BackwardCorrection, FlipCorrection, HardBootstrap, Smoothing, TargetStep
+from xent.losses import face, gan, gan_compared, imbalance, language, margins, noise, preference
 from xent.losses.catalogue import Description, describe
 from xent.losses.loss import Loss
 
@@ -31,6 +31,7 @@ __all__ = [
     "CurricularFace",
     "Description",
     "Entropy",
+    "FlipCorrection",
     "GeneralizedCrossEntropy",
     "HardBootstrap",
     "LargeMargin",
@@ -47,7 +48,11 @@ __all__ = [
     "TargetStep",
     "describe",
     "face",
+    "gan",
+    "gan_compared",
     "imbalance",
+    "language",
     "margins",
     "noise",
+    "preference",
 ]
