@@ -54,6 +54,13 @@ def soft_target(
     return SoftTarget(probs, on, off, log_probs)
 
 
+def _without_padding(x: Array, counted: Array) -> Array:
+    """Zeros in the rows of a teacher that do not count and hold NaN, so that it reaches neither value nor gradient."""
+    xp = namespace(x)
+    dead = ~counted & xp.any(xp.isnan(x), axis=-1)
+    return xp.where(dead[..., None], 0.0, x)
+
+
 def _probabilities(x: Array, like: Array) -> Array:
     """x in the type that Q is computed in."""
     return namespace(x).astype(x, compute_dtype(like), copy=False)
@@ -69,6 +76,8 @@ def probabilities_of(
 ) -> tuple[Array | None, Array | None]:
     """(probabilities, None) or (None, log-probabilities) of P, checked, classes last."""
     x = classes_last(truth, axis)
+    if P.holds != "probs" and inspect.counted is not None:
+        x = _without_padding(x, inspect.counted)
     if P.holds == "probs":
         hint = "If these are scores write Distribution.from_logits(…). If the class axis is another one, tell Q: axis=."
         if not sound(x, log=False, reads=inspect.reads):
