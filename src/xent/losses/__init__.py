@@ -18,7 +18,7 @@ from xent.core.robust_shaping import GeneralizedCrossEntropy, SymmetricCrossEntr
 from xent.core.scores import Scores
 from xent.core.shaping import Poly1, Scaled
 from xent.core.target_steps import BackwardCorrection, HardBootstrap, Smoothing, TargetStep
-from xent.losses import imbalance, margins, noise
+from xent.losses import contrastive, imbalance, margins, noise
 from xent.losses.catalogue import Description, describe
 from xent.losses.loss import Loss
 
@@ -40,6 +40,7 @@ __all__ = [
     "Smoothing",
     "SymmetricCrossEntropy",
     "TargetStep",
+    "contrastive",
     "describe",
     "imbalance",
     "margins",
