@@ -239,6 +239,21 @@ def sum_by_index(x: Array, index: Array, size: int) -> Array:
     return found
 
 
+def mark(index: Array, size: int) -> Array:
+    """Whether each of so many classes is among the indices (…, k) of its row: booleans (…, size)."""
+    kind = library(index)
+    xp = namespace(index)
+    if kind == "tensorflow":
+        return xp.mark(index, size)
+    found = xp.zeros((*index.shape[:-1], size), dtype=xp.bool, device=device_of(index))
+    if kind == "torch":
+        return found.scatter(-1, index, True)
+    if kind == "jax":
+        return xp.put_along_axis(found, index, True, axis=-1, inplace=False)
+    np.put_along_axis(found, index, True, axis=-1)
+    return found
+
+
 def spread(x: Array, like: Array) -> Array:
     """x broadcast to the shape of another array."""
     xp = namespace(x)

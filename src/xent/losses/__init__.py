@@ -18,7 +18,7 @@ from xent.core.robust_shaping import GeneralizedCrossEntropy, SymmetricCrossEntr
 from xent.core.scores import Scores
 from xent.core.shaping import Poly1, Scaled
 from xent.core.target_steps import BackwardCorrection, HardBootstrap, Smoothing, TargetStep
-from xent.losses import contrastive, imbalance, margins, noise
+from xent.losses import contrastive, distillation, imbalance, margins, noise
 from xent.losses.catalogue import Description, describe
 from xent.losses.loss import Loss
 
@@ -42,6 +42,7 @@ __all__ = [
     "TargetStep",
     "contrastive",
     "describe",
+    "distillation",
     "imbalance",
     "margins",
     "noise",
