@@ -17,6 +17,8 @@ from xent.losses import contrastive, describe
 RNG = np.random.default_rng(20)
 X, Y, Z = (RNG.normal(size=(n, 3)) for n in (5, 5, 7))
 LABELS = np.array([0, 1, 0, 2, 1])
+#: Three of one label have two positives each; of seven, four have three, and one is alone.
+MANY, SEVEN = np.array([0, 1, 0, 0, 1]), np.array([0, 1, 0, 2, 1, 0, 0])
 MASK = RNG.random((5, 7)) < 0.4
 MASK[:, 0] = True
 LIBRARIES = ("numpy", "torch")
@@ -123,7 +125,7 @@ def test_nt_xent_is_a_loop_over_both_views(library: str) -> None:
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-@pytest.mark.parametrize("labels", [LABELS, np.array([0, 0, 0, 0, 1]), np.array([3, 3, 3, 3, 3])])
+@pytest.mark.parametrize("labels", [LABELS, MANY, np.array([3, 3, 3, 3, 3])])
 def test_by_label_is_a_loop_over_positive_pairs(library: str, labels: Any) -> None:
     found = contrastive.nt_xent_by_label(to(X, library), to(labels, library), temperature=0.2)
     assert float(found) == pytest.approx(loop_by_label(X, labels, 0.2), rel=1e-13, abs=1e-15)
@@ -132,20 +134,20 @@ def test_by_label_is_a_loop_over_positive_pairs(library: str, labels: Any) -> No
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("form", ["out", "in"])
 def test_sup_con_is_a_loop_over_positives(library: str, form: Any) -> None:
-    expected = loop_sup_con(X, LABELS, 0.1, form)
-    x, y = to(X, library), to(LABELS, library)
+    expected = loop_sup_con(Z, SEVEN, 0.1, form)
+    x, y = to(Z, library), to(SEVEN, library)
     found = contrastive.sup_con(x, y, form=form, reduction="none")
     np.testing.assert_allclose(number(found), [0.0 if v is None else v for v in expected], rtol=1e-13)
     assert float(contrastive.sup_con(x, y, form=form)) == pytest.approx(mean(expected), rel=1e-13)
     # An anchor alone with its label: it is left out, or a loss of 0 in the mean over all.
     zero = contrastive.sup_con(x, y, form=form, without_positives="zero")
-    assert float(zero) == pytest.approx(mean(expected) * 4 / 5, rel=1e-13)
-    weight = np.array([1.0, 2.0, 0.0, 4.0, 0.5])
+    assert float(zero) == pytest.approx(mean(expected) * 6 / 7, rel=1e-13)
+    weight = np.array([1.0, 2.0, 0.0, 4.0, 0.5, 1.0, 3.0])
     weighted = contrastive.sup_con(x, y, form=form, without_positives="zero", weight=to(weight, library))
     total = math.fsum(w * v for w, v in zip(weight, expected, strict=True) if v is not None)
-    assert float(weighted) == pytest.approx(total / 7.5, rel=1e-13)
+    assert float(weighted) == pytest.approx(total / 11.5, rel=1e-13)
     skipped = contrastive.sup_con(x, y, form=form, weight=to(weight, library))
-    assert float(skipped) == pytest.approx(total / 3.5, rel=1e-13)
+    assert float(skipped) == pytest.approx(total / 7.5, rel=1e-13)
     # The authors' code multiplies by τ/base.
     based = contrastive.sup_con(x, y, form=form, base_temperature=0.07)
     assert float(based) == pytest.approx(mean(expected) * 0.1 / 0.07, rel=1e-13)
@@ -270,12 +272,10 @@ CALLS: dict[str, Callable[[Any, Any, Any], Any]] = {
     "info_nce, a loss each": lambda x, y, t: contrastive.info_nce(x, y, temperature=t, reduction="none"),
     "negatives": lambda x, y, t: contrastive.info_nce(x, y, negatives=x * 0.3 + y.flip(0), temperature=t),
     "nt_xent": lambda x, y, t: contrastive.nt_xent(x, y, temperature=t),
-    "by label": lambda x, y, t: contrastive.nt_xent_by_label(x + y, torch.tensor(LABELS), temperature=t),
-    "sup_con out": lambda x, y, t: contrastive.sup_con(
-        x - y, torch.tensor(LABELS), temperature=t, base_temperature=1.0
-    ),
-    "sup_con in": lambda x, y, t: contrastive.sup_con(x - y, torch.tensor(LABELS), temperature=t, form="in"),
-    "n_pairs": lambda x, y, t: contrastive.n_pairs(x / t, y, torch.tensor(LABELS)),
+    "by label": lambda x, y, t: contrastive.nt_xent_by_label(x + y, torch.tensor(MANY), temperature=t),
+    "sup_con out": lambda x, y, t: contrastive.sup_con(x - y, torch.tensor(MANY), temperature=t, base_temperature=1.0),
+    "sup_con in": lambda x, y, t: contrastive.sup_con(x - y, torch.tensor(MANY), temperature=t, form="in"),
+    "n_pairs": lambda x, y, t: contrastive.n_pairs(x / t, y, torch.tensor(MANY)),
     "mil_nce": lambda x, y, t: contrastive.mil_nce(x, y, torch.tensor(MASK[:, :5]), temperature=t),
     "clip": lambda x, y, t: contrastive.clip(x, y, scale=t),
     "siglip": lambda x, y, t: contrastive.siglip(x, y, scale=t, bias=-t * t),
@@ -429,7 +429,7 @@ SMOKE: dict[str, Callable[[Any, Any, Any], Any]] = {
     "nt_xent": lambda x, y, of: contrastive.nt_xent(x, y),
     "by label": lambda x, y, of: contrastive.nt_xent_by_label(x, of(LABELS), weight=of(np.arange(5.0))),
     "sup_con out": lambda x, y, of: contrastive.sup_con(x, of(LABELS), without_positives="zero"),
-    "sup_con in": lambda x, y, of: contrastive.sup_con(x, of(LABELS), form="in", weight=of(np.arange(5.0))),
+    "sup_con in": lambda x, y, of: contrastive.sup_con(x, of(MANY), form="in", weight=of(np.arange(5.0))),
     "n_pairs": lambda x, y, of: contrastive.n_pairs(x, y, of(LABELS)),
     "mil_nce": lambda x, y, of: contrastive.mil_nce(x, y, of(MASK[:, :5])),
     "clip": lambda x, y, of: contrastive.clip(x, y),
