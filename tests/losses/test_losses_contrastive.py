@@ -524,3 +524,19 @@ def test_each_is_in_the_catalogue() -> None:
         assert found.name == f"contrastive.{name}"
         assert found.places == ()
     assert "temperature = 0.07  (default .07, MoCo's)" in str(describe(contrastive.info_nce))
+
+
+def test_an_image_of_weight_zero_may_hold_nan() -> None:
+    """Where it is a query alone: it reaches neither the loss nor the gradient of the texts."""
+    weight = torch.tensor([1.0, 0.0, 2.0, 1.0, 1.0], dtype=torch.float64)
+    for call in (contrastive.siglip, contrastive.info_nce):
+        x, y = torch.tensor(X), torch.tensor(Y, requires_grad=True)
+        expected = call(x, y, weight=weight)
+        (slope,) = torch.autograd.grad(expected, y)
+        x[1] = float("nan")
+        x.requires_grad_()
+        loss = call(x, y, weight=weight)
+        torch.testing.assert_close(loss, expected)
+        by_image, by_text = torch.autograd.grad(loss, (x, y))
+        torch.testing.assert_close(by_text, slope)
+        assert torch.equal(by_image[1], torch.zeros(3, dtype=torch.float64))

@@ -254,6 +254,12 @@ def mark(index: Array, size: int) -> Array:
     return found
 
 
+def cumulative_sum(x: Array, axis: int) -> Array:
+    """Σ up to and with each place of an axis."""
+    # Not array_api_compat's for PyTorch: it has an lru_cache inside, at which torch.compile warns.
+    return x.cumsum(axis) if library(x) == "torch" else namespace(x).cumulative_sum(x, axis=axis)
+
+
 def spread(x: Array, like: Array) -> Array:
     """x broadcast to the shape of another array."""
     xp = namespace(x)

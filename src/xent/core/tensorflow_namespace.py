@@ -125,6 +125,23 @@ def take_along_axis(x: Array, index: Array, axis: int = -1) -> Array:
     return tf.gather(x, index, axis=-1, batch_dims=x.shape.rank - 1)
 
 
+def cumulative_sum(x: Array, *, axis: int = -1) -> Array:
+    return tf.cumsum(x, axis=axis)
+
+
+def searchsorted(x1: Array, x2: Array, *, side: str = "left") -> Array:
+    """Where each number of x2 would stand in the sorted numbers x1, both of one axis."""
+    return tf.searchsorted(x1, x2, side=side, out_type=tf.int64)
+
+
+def concat(arrays: Sequence[Array], *, axis: int = 0) -> Array:
+    return tf.concat(arrays, axis)
+
+
+def stack(arrays: Sequence[Array], *, axis: int = 0) -> Array:
+    return tf.stack(arrays, axis)
+
+
 def take(x: Array, index: Array) -> Array:
     """x[index] of the first axis of x, for an index of any shape."""
     return tf.gather(x, index)
@@ -179,6 +196,10 @@ def broadcast_like(x: Array, like: Array) -> Array:
     return tf.broadcast_to(x, tf.shape(like))
 
 
+def reshape_like(x: Array, like: Array) -> Array:
+    return tf.reshape(x, tf.shape(like))
+
+
 def of_shape(x: Array, like: Array, axis: int | None) -> Array:
     """x, found to have the shape of another array (without its ``axis``) where the graph is run.
 
@@ -207,14 +228,6 @@ def mark(index: Array, size: int) -> Array:
     at = tf.stack((tf.repeat(tf.range(rows), k), tf.reshape(flat, (-1,))), axis=-1)
     found = tf.scatter_nd(at, tf.ones_like(at[:, 0]), tf.stack((rows, tf.constant(size, flat.dtype)))) > 0
     return tf.reshape(found, tf.concat((tf.shape(index)[:-1], (size,)), 0))
-
-
-def concat(arrays: Sequence[Array], *, axis: int = 0) -> Array:
-    return tf.concat(arrays, axis)
-
-
-def stack(arrays: Sequence[Array], *, axis: int = 0) -> Array:
-    return tf.stack(arrays, axis)
 
 
 def size(x: Array) -> Array:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from xent.backends import find
 from xent.core import checks
 from xent.core.arrays import Array, device_of
 from xent.core.reduction import EMPTIES, REDUCTIONS, Empty, Reduction, divisor_of, reduce
@@ -51,19 +50,3 @@ class Reducer:
     def _reads(self, call: Call, each: Array) -> bool:
         # Not q: a call whose result is made together with its gradient holds none.
         return call.reads and call.backend.reads(each, self.denominator)
-
-
-def reduced(each: Array, weight: Array | None, reduction: Reduction, denominator: Any, empty: Empty) -> Array:
-    """The (weighted) values of examples, reduced, where they come from several calls."""
-    reducer = Reducer(reduction, denominator, empty)
-    if reducer.denominator is not None and not isinstance(reducer.denominator, float):
-        checks.require_one_library({"denominator=": reducer.denominator, "embeddings": each})
-    return reduce(
-        each,
-        weight,
-        None,
-        reduction=reduction,
-        denominator=reducer.denominator,
-        empty=empty,
-        reads=find(each).reads(each, weight, reducer.denominator),
-    )

@@ -17,8 +17,18 @@ from xent.core.penalties import Entropy
 from xent.core.robust_shaping import GeneralizedCrossEntropy, SymmetricCrossEntropy
 from xent.core.scores import Scores
 from xent.core.shaping import Poly1, Scaled
-from xent.core.target_steps import BackwardCorrection, HardBootstrap, Smoothing, TargetStep
-from xent.losses import contrastive, distillation, imbalance, margins, noise
+from xent.core.target_steps import BackwardCorrection, FlipCorrection, HardBootstrap, Smoothing, TargetStep
+from xent.losses import (
+    contrastive,
+    distillation,
+    gan,
+    gan_compared,
+    imbalance,
+    language,
+    margins,
+    noise,
+    preference,
+)
 from xent.losses.catalogue import Description, describe
 from xent.losses.loss import Loss
 
@@ -28,6 +38,7 @@ __all__ = [
     "BackwardCorrection",
     "Description",
     "Entropy",
+    "FlipCorrection",
     "GeneralizedCrossEntropy",
     "HardBootstrap",
     "LargeMargin",
@@ -43,7 +54,11 @@ __all__ = [
     "contrastive",
     "describe",
     "distillation",
+    "gan",
+    "gan_compared",
     "imbalance",
+    "language",
     "margins",
     "noise",
+    "preference",
 ]

@@ -12,6 +12,7 @@ from xent.core.reduction import Empty, Reduction
 from xent.core.scores import Scores
 from xent.core.targets import Indicators
 from xent.functional import cross_entropy
+from xent.functional.averaging import reduced
 from xent.functional.embeddings import (
     is_at,
     number_beside,
@@ -19,7 +20,6 @@ from xent.functional.embeddings import (
     positions,
     weights_of,
 )
-from xent.functional.reducing import reduced
 from xent.losses.catalogue import member
 from xent.losses.contrastive.pairs import ROWS, info_nce
 
@@ -137,11 +137,13 @@ def siglip(
     offset = offset * number_beside(bias, images, "bias=", checks.require_finite)
     scores = Scores(normalize="both", scale=number_beside(scale, images, "scale="), offset=offset)
     w = weights_of(weight, images)
+    # Of weight 0: what such an image holds reaches no gradient of the texts.
+    part = None if w is None else xp.astype(w != 0, w.dtype)[..., None]
     each = cross_entropy(
         Indicators(is_at(positions(positives, images, texts, "positives="), texts)),
         Projection(images, texts),
         scores=scores,
-        weight=None if w is None else w[..., None],
+        weight=part,
         reduction="none",
     )
-    return reduced(sum_classes(each), w, reduction=reduction, denominator=denominator, empty=empty)
+    return reduced(sum_classes(each), weight=w, reduction=reduction, denominator=denominator, empty=empty)

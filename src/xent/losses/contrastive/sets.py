@@ -12,6 +12,7 @@ from xent.core.reduction import Empty, Reduction
 from xent.core.scores import Scores
 from xent.core.targets import Distribution, Indicators
 from xent.functional import cross_entropy
+from xent.functional.averaging import reduced
 from xent.functional.embeddings import (
     by_label,
     counting,
@@ -22,7 +23,6 @@ from xent.functional.embeddings import (
     weights_of,
 )
 from xent.functional.partition import log_odds, log_sum_exp
-from xent.functional.reducing import reduced
 from xent.losses.catalogue import member
 from xent.losses.contrastive.pairs import ROWS
 
@@ -167,8 +167,8 @@ def sup_con(
         loss = cross_entropy(P, Projection(queries, keys), scores=scores, weight=w, **reduce)
     else:
         odds = log_odds(similarities(queries, keys, 1.0 / tau, normalize=True), positive, negative)
-        each = cross_entropy(Indicators(xp.ones_like(odds)), Logits(odds), weight=w, reduction="none")
-        loss = reduced(each + w * xp.log(count), w, **reduce)
+        each = cross_entropy(Indicators(xp.ones_like(odds)), Logits(odds), reduction="none")
+        loss = reduced(each + xp.log(count), weight=w, **reduce)
     if base_temperature is None:
         return loss
     return loss * (tau / checks.require_positive(base_temperature, "base_temperature="))
