@@ -244,6 +244,21 @@ def sum_by_index(x: Array, index: Array, size: int) -> Array:
     return found
 
 
+def mark(index: Array, size: int) -> Array:
+    """Whether each of so many classes is among the indices (…, k) of its row: booleans (…, size)."""
+    kind = library(index)
+    xp = namespace(index)
+    if kind == "tensorflow":
+        return xp.mark(index, size)
+    found = xp.zeros((*index.shape[:-1], size), dtype=xp.bool, device=device_of(index))
+    if kind == "torch":
+        return found.scatter(-1, index, True)
+    if kind == "jax":
+        return xp.put_along_axis(found, index, True, axis=-1, inplace=False)
+    np.put_along_axis(found, index, True, axis=-1)
+    return found
+
+
 def cumulative_sum(x: Array, axis: int) -> Array:
     """Σ up to and with each place of an axis."""
     # Not array_api_compat's for PyTorch: it has an lru_cache inside, at which torch.compile warns.

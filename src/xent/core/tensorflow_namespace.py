@@ -220,6 +220,16 @@ def of_shape(x: Array, like: Array, axis: int | None) -> Array:
     return where(same, x, float("nan"))
 
 
+def mark(index: Array, size: int) -> Array:
+    """Whether each of so many classes is among the indices (…, k) of its row."""
+    k = index.shape[-1]
+    flat = tf.reshape(index, (-1, k))
+    rows = tf.shape(flat, out_type=flat.dtype)[0]
+    at = tf.stack((tf.repeat(tf.range(rows), k), tf.reshape(flat, (-1,))), axis=-1)
+    found = tf.scatter_nd(at, tf.ones_like(at[:, 0]), tf.stack((rows, tf.constant(size, flat.dtype)))) > 0
+    return tf.reshape(found, tf.concat((tf.shape(index)[:-1], (size,)), 0))
+
+
 def size(x: Array) -> Array:
     return tf.size(x, out_type=tf.int64)
 

@@ -160,6 +160,11 @@ def prepare_truth(P: P_, *, axis: int, weight: Any) -> Call:
     return Call(backend, xp, task, like, axis, target, t, counted, w, None, reads)
 
 
+def held_by(Q: Q_) -> Array:
+    """The array that Q holds; of a Projection the hidden states."""
+    return _shape_of(Q)[0]
+
+
 def _shape_of(Q: Q_) -> tuple[Array, Link, tuple[int, ...], int]:
     """The array that Q holds, its link, the shape of its scores and the class axis counted from 0."""
     if isinstance(Q, Projection):

@@ -69,7 +69,10 @@ def mask_hidden(hidden: Array, counted: Array | None, weight: Array | None) -> A
     if counted is not None:
         hidden = xp.where(counted[..., None], hidden, 0.0)
     if weight is not None:
-        idle = (weight == 0) & ~xp.all(xp.isfinite(hidden), axis=-1)
+        zero = weight == 0
+        if weight.ndim == hidden.ndim:  # of Indicators: one for each score of a hidden state
+            zero = xp.all(zero, axis=-1)
+        idle = zero & ~xp.all(xp.isfinite(hidden), axis=-1)
         hidden = xp.where(idle[..., None], 0.0, hidden)
     return hidden
 
@@ -80,7 +83,7 @@ def projection_gradient(
     """By hidden, weight and bias: g·W, gᵀ·h and Σ g; ``at_truth`` is the gradient by the score that a margin made,
     ``by_norm`` that by ‖x‖."""
     xp = namespace(g)
-    hidden = mask_hidden(to_compute(detached(Q.hidden)), call.counted, call.weight if call.rows else None)
+    hidden = mask_hidden(to_compute(detached(Q.hidden)), call.counted, call.weight)
     weight = xp.astype(detached(Q.weight), g.dtype, copy=False)
     scores = call.scores
     sides = None

@@ -27,7 +27,7 @@ class Reducer:
     def __call__(self, call: Call, each: Array) -> Array:
         """The (weighted) values of the examples, reduced."""
         if self.denominator is not None and not isinstance(self.denominator, float):
-            checks.require_one_library({"denominator=": self.denominator, "Q": call.q})
+            checks.require_one_library({"denominator=": self.denominator, "Q": each})
         return reduce(
             each,
             call.weight,
@@ -48,5 +48,5 @@ class Reducer:
         return xp.where(divisor == 0, 0.0, 1.0 / xp.where(divisor == 0, 1.0, divisor))
 
     def _reads(self, call: Call, each: Array) -> bool:
-        # A call that must not keep its scores alive has none.
-        return call.reads and call.backend.reads(each if call.q is None else call.q, self.denominator)
+        # Not q: a call whose result is made together with its gradient holds none.
+        return call.reads and call.backend.reads(each, self.denominator)

@@ -19,6 +19,9 @@ from xent.kernels.composed import one_hot
 #: The smallest sin θ that divides the derivative of an angle by its cosine: there θ is 1e-4 in float32.
 _SINE = 1e-4
 
+#: Largest entries of a vector between which float32 holds its square.
+_SHORT, _LONG = 2.0**-50, 2.0**50
+
 
 @dataclass(frozen=True, eq=False)
 class Angles:
@@ -61,10 +64,16 @@ class _OfCosine:
 def normalized(x: Array) -> tuple[Array, Array]:
     """(x/‖x‖, ‖x‖) along the last axis; a vector of zeros stays zeros, and has a derivative of 0."""
     xp = namespace(x)
+    # Very long and very short ones are brought to a length of about 1 first, whose square neither overflows nor is 0.
+    peak = detached(xp.max(xp.abs(x), axis=-1, keepdims=True))
+    usual = ((peak > _SHORT) & (peak < _LONG)) | (peak == 0) | ~xp.isfinite(peak)
+    unit = xp.where(usual, 1.0, peak)
+    x = x / unit
     square = sum_classes(x * x, keepdims=True)
     positive = square > 0
     norm = xp.where(positive, xp.sqrt(xp.where(positive, square, 1.0)), 0.0)
-    return xp.where(positive, x / xp.where(positive, norm, 1.0), 0.0), norm[..., 0]
+    # x/1 would have a derivative of 1 at a vector of zeros.
+    return xp.where(square == 0, 0.0, x) / xp.where(positive, norm, 1.0), (norm * unit)[..., 0]
 
 
 def angles(x: Array, w: Array, norm: Array, lengths: Array, scores: Scores, index: Array) -> Angles:

@@ -19,7 +19,18 @@ from xent.core.robust_shaping import GeneralizedCrossEntropy, SymmetricCrossEntr
 from xent.core.scores import Scores
 from xent.core.shaping import Poly1, Scaled
 from xent.core.target_steps import BackwardCorrection, FlipCorrection, HardBootstrap, Smoothing, TargetStep
-from xent.losses import face, gan, gan_compared, imbalance, language, margins, noise, preference
+from xent.losses import (
+    contrastive,
+    distillation,
+    face,
+    gan,
+    gan_compared,
+    imbalance,
+    language,
+    margins,
+    noise,
+    preference,
+)
 from xent.losses.catalogue import Description, describe
 from xent.losses.loss import Loss
 
@@ -46,7 +57,9 @@ __all__ = [
     "Smoothing",
     "SymmetricCrossEntropy",
     "TargetStep",
+    "contrastive",
     "describe",
+    "distillation",
     "face",
     "gan",
     "gan_compared",
