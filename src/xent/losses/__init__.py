@@ -18,7 +18,7 @@ from xent.core.robust_shaping import GeneralizedCrossEntropy, SymmetricCrossEntr
 from xent.core.scores import Scores
 from xent.core.shaping import Poly1, Scaled
 from xent.core.target_steps import BackwardCorrection, HardBootstrap, Smoothing, TargetStep
-from xent.losses import imbalance, margins, noise
+from xent.losses import adaptive, fenchel_young, hierarchical, imbalance, margins, noise, sampled
 from xent.losses.catalogue import Description, describe
 from xent.losses.loss import Loss
 
@@ -40,8 +40,12 @@ __all__ = [
     "Smoothing",
     "SymmetricCrossEntropy",
     "TargetStep",
+    "adaptive",
     "describe",
+    "fenchel_young",
+    "hierarchical",
     "imbalance",
     "margins",
     "noise",
+    "sampled",
 ]
