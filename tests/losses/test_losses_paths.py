@@ -147,8 +147,8 @@ def test_what_does_not_count_is_nowhere() -> None:
 @pytest.mark.parametrize("logits", [True, False])
 def test_adaptive_is_pytorchs_own(logits: bool) -> None:
     torch.manual_seed(0)
-    theirs = torch.nn.AdaptiveLogSoftmaxWithLoss(6, 20, cutoffs=[5, 12, 18], div_value=2.0, head_bias=True).double()
-    x = torch.randn(9, 6, dtype=torch.float64, requires_grad=True)
+    theirs = torch.nn.AdaptiveLogSoftmaxWithLoss(8, 20, cutoffs=[5, 12, 18], div_value=2.0, head_bias=True).double()
+    x = torch.randn(9, 8, dtype=torch.float64, requires_grad=True)
     y = torch.tensor([0, 4, 5, 11, 12, 17, 18, 19, 2])
     parameters = [x, *theirs.parameters()]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -243,6 +245,26 @@ def spread(x: Array, like: Array) -> Array:
     """x broadcast to the shape of another array."""
     xp = namespace(x)
     return xp.broadcast_to(x, like.shape) if None not in tuple(like.shape) else xp.broadcast_like(x, like)
+
+
+def repeated(step: Callable[..., tuple[Array, ...]], times: int, state: tuple[Array, ...]) -> tuple[Array, ...]:
+    """``state = step(*state)``, a number of times.
+
+    In a program of JAX it is a loop: its compiler takes a second or more for each dozen of steps that are written out.
+    ``step`` should be the same object in every call, or JAX compiles it again.
+    """
+    jax = sys.modules.get("jax")
+    if jax is not None and any(isinstance(x, jax.core.Tracer) for x in state):
+        found: tuple[Array, ...] = jax.lax.fori_loop(0, times, _body(step), state)
+        return found
+    for _ in range(times):
+        state = step(*state)
+    return state
+
+
+@cache
+def _body(step: Callable[..., tuple[Array, ...]]) -> Callable[[Any, tuple[Array, ...]], tuple[Array, ...]]:
+    return lambda _, state: step(*state)
 
 
 def describe(x: Array) -> str:

@@ -13,9 +13,24 @@ where no term is below 0, and ∂L/∂c = 1 − Σ q = 0. So c is found among co
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
-from xent.core.arrays import Array, detached, device_of, dtype_name, library, log1p, namespace, pick, sum_classes, times
+from xent.core.arrays import (
+    Array,
+    detached,
+    device_of,
+    dtype_name,
+    library,
+    log1p,
+    namespace,
+    pick,
+    repeated,
+    sum_classes,
+    times,
+    to_index,
+)
 
 #: Below it the threshold is held as c, from it on as τ = (α − 1)·c − 1: that which is not the difference of large
 #: numbers, where α is near 1 and where there are many classes.
@@ -70,9 +85,11 @@ def _below_peak(z: Array) -> tuple[Array, Array]:
     finite = xp.isfinite(peak)
     certain = sum_classes(xp.astype(fixed == float("inf"), z.dtype), keepdims=True)
     bad = xp.any(xp.isnan(fixed), axis=-1, keepdims=True) | (peak == -float("inf")) | (certain > 1)
+    sound = xp.where(bad, float("nan"), xp.ones_like(peak))
     # Beside a score of +∞ the others are infinitely far below.
     beside = xp.where(fixed == peak, xp.zeros_like(fixed), -float("inf"))
-    return xp.where(finite, z - xp.where(finite, peak, 0.0), beside), xp.where(bad, float("nan"), xp.ones_like(peak))
+    # The product has no effect but on derivatives, which are NaN too where a row defines nothing.
+    return xp.where(finite, z * sound - xp.where(finite, peak, 0.0), beside), sound
 
 
 def _exponential(d: Array, threshold: Array, alpha: float) -> Entmax:
@@ -112,38 +129,36 @@ def _threshold(d: Array, alpha: float) -> Array:
         xp = namespace(d)
         s = (alpha - 1.0) * d
         s = -xp.sort(-xp.where(s > -1.0, s, -1.0), axis=-1)
-        return _newton(_sorted_linear(s) if alpha == 2.0 else _sorted_square(s), d, alpha)
+        return _newton(_from_sorted(s, alpha), d, alpha)
     return _bisected(d, alpha)
 
 
-def _ranks(s: Array) -> Array:
+def _from_sorted(s: Array, alpha: float) -> Array:
+    """τ with Σ (s − τ)₊ = 1, for α = 1.5 Σ (s − τ)₊² = 1, of rows that fall.
+
+    With n classes in the support and w = s_n − τ this is A + n·w = 1, or B + 2·A·w + n·w² = 1, where A = Σ (s_k − s_n)
+    and B = Σ (s_k − s_n)² over them: sums of the gaps between neighbours, in which nothing cancels. Class n is in the
+    support if what the first n have without w is below 1.
+    """
     xp = namespace(s)
-    return xp.astype(xp.arange(s.shape[-1], device=device_of(s)), s.dtype) + 1.0
-
-
-def _sorted_linear(s: Array) -> Array:
-    """τ with Σ (s − τ)₊ = 1 for s that falls: that of the longest beginning whose τ is below all of it."""
-    xp = namespace(s)
-    inside = 1.0 + _ranks(s) * s > xp.cumulative_sum(s, axis=-1)
-    size = sum_classes(xp.astype(inside, s.dtype), keepdims=True)
-    return (sum_classes(xp.where(inside, s, 0.0), keepdims=True) - 1.0) / size
-
-
-def _sorted_square(s: Array) -> Array:
-    """τ with Σ (s − τ)₊² = 1 for s that falls: a quadratic equation for each beginning."""
-    xp = namespace(s)
-    n = _ranks(s)
-    mean = xp.cumulative_sum(s, axis=-1) / n
-    spread = xp.cumulative_sum(s * s, axis=-1) - n * mean * mean
-    rest = (1.0 - spread) / n
-    tau = mean - xp.sqrt(xp.where(rest > 0, rest, 0.0))
-    size = xp.sum(xp.astype(tau < s, xp.int64), axis=-1)
-    return pick(tau, xp.where(size > 0, size - 1, 0))[..., None]
+    n = xp.astype(xp.arange(s.shape[-1], device=device_of(s)), s.dtype) + 1.0
+    gap, before = s[..., :-1] - s[..., 1:], n[:-1]
+    none = xp.zeros_like(s[..., :1])
+    first = xp.concat((none, xp.cumulative_sum(before * gap, axis=-1)), axis=-1)
+    if alpha == 2.0:
+        without, w = first, (1.0 - first) / n
+    else:
+        steps = gap * (2.0 * first[..., :-1] + before * gap)
+        without = xp.concat((none, xp.cumulative_sum(steps, axis=-1)), axis=-1)
+        rest = xp.where(without < 1.0, 1.0 - without, 0.0)
+        w = rest / (first + xp.sqrt(first * first + n * rest))
+    last = xp.sum(to_index(without < 1.0), axis=-1) - 1
+    last = xp.where(last > 0, last, xp.zeros_like(last))
+    return pick(s - w, last)[..., None]
 
 
 def _newton(tau: Array, d: Array, alpha: float) -> Array:
-    """τ after two steps of Newton's: the sums over a sorted row lose digits where it is long. For α ≤ 2, where Σ q is
-    convex in τ."""
+    """τ after two steps of Newton's: running sums lose digits where a row is long. For α ≤ 2, where Σ q is convex."""
     xp = namespace(d)
     for _ in range(2):
         found = _exponential(d, tau, alpha)
@@ -166,8 +181,17 @@ def _bisected(d: Array, alpha: float) -> Array:
         # τ ends as near to zero as K^{1−α}, and keeps its digits there.
         low, high = -ones, ones * -math.exp(-power * spread)
         steps = digits + min(math.ceil(power * spread / math.log(2.0)), 128)
-    for _ in range(steps):
+    return repeated(_halving(alpha), steps, (d, low, high))[1]
+
+
+@cache
+def _halving(alpha: float) -> Callable[[Array, Array, Array], tuple[Array, Array, Array]]:
+    """A step of the bisection."""
+
+    def step(d: Array, low: Array, high: Array) -> tuple[Array, Array, Array]:
+        xp = namespace(d)
         middle = (low + high) / 2.0
-        enough = sum_classes(_exponential(d, middle, alpha).q, keepdims=True) >= 1.0
-        low, high = xp.where(enough, middle, low), xp.where(enough, high, middle)
-    return low
+        more = sum_classes(_exponential(d, middle, alpha).q, keepdims=True) > 1.0
+        return d, xp.where(more, middle, low), xp.where(more, high, middle)
+
+    return step

@@ -20,21 +20,17 @@ from xent.core.arrays import (
     namespace,
     sum_by_index,
     to_compute,
-    to_index,
 )
 from xent.core.predictions import Logits, LogProbabilities, Projection
 from xent.core.reduction import Empty, Reduction
 from xent.core.targets import Labels
-from xent.core.values import Inspector, labels_in_range
 from xent.errors import ShapeError
 from xent.functional import cross_entropy
 from xent.functional.examples import reduce_examples
 from xent.functional.projection import projected_scores
 from xent.functional.reducing import Reducer
-from xent.functional.truth import counted_examples
-from xent.functional.weights import weight_array
 from xent.losses.catalogue import member
-from xent.losses.hard_labels import require_hard_labels, require_scores
+from xent.losses.hard_labels import hard_labels, require_scores
 
 __all__ = ["adaptive_log_probabilities", "adaptive_softmax"]
 
@@ -85,25 +81,20 @@ def adaptive_softmax(
     """
     reducer = Reducer(reduction, denominator, empty)
     starts = _starts(head, tails)
-    source = require_hard_labels(P, head, starts[-1], "adaptive_softmax(P)")
-    backend, xp = find(source), namespace(source)
-    counted = counted_examples(P, P.indices)
-    reads = backend.reads(source, P.indices, weight)
-    labels_in_range(P.indices, starts[-1], Inspector(reads, counted))
-    w = weight_array(weight, source, "weight=", reads)
-    index = to_index(P.indices)
-    part = xp.ones_like(index, dtype=xp.bool) if counted is None else counted
+    labels = hard_labels(P, head, starts[-1], weight, "adaptive_softmax(P)")
+    index, asked, w = labels.index, labels.asked, labels.weight
+    xp = namespace(index)
     # The place of a label in the head: its own, or that of its cluster; outside of the head where it is outside of all.
     place = index
     for i, start in enumerate(starts):
         place = xp.where(index >= start, xp.full_like(index, starts[0] + i), place)
-    each = _entropies(place, head, _read(part, head, w))
+    each = _entropies(place, head, _read(asked, head, w))
     for start, end, tail in zip(starts, starts[1:], tails, strict=False):
         _require_examples(tail, index)
         if end - start > 1:
-            here = _read(part & (index >= start) & (index < end), tail, w)
-            each = each + _tail(index - start, tail, here, reads)
-    return reduce_examples(each, counted, w, reducer)
+            here = _read(asked & (index >= start) & (index < end), tail, w)
+            each = each + _tail(index - start, tail, here, labels.reads)
+    return reduce_examples(each, labels.counted, w, reducer)
 
 
 def adaptive_log_probabilities(head: Logits | Projection, *, tails: Sequence[Logits | Projection]) -> LogProbabilities:

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from xent.backends import find
 from xent.core.arrays import (
     Array,
     classes_last,
@@ -21,21 +20,17 @@ from xent.core.arrays import (
     namespace,
     sum_classes,
     to_compute,
-    to_index,
 )
 from xent.core.predictions import Logits, LogProbabilities, Projection
 from xent.core.reduction import Empty, Reduction
 from xent.core.targets import Indicators, Labels
-from xent.core.values import Inspector, labels_in_range
 from xent.errors import ShapeError
 from xent.functional import cross_entropy
 from xent.functional.examples import reduce_examples
 from xent.functional.projection import mask_hidden, projected_scores
 from xent.functional.reducing import Reducer
-from xent.functional.truth import counted_examples
-from xent.functional.weights import weight_array
 from xent.losses.catalogue import member
-from xent.losses.hard_labels import require_hard_labels
+from xent.losses.hard_labels import hard_labels
 from xent.losses.tree import Tree
 
 __all__ = ["Tree", "hierarchical_log_probabilities", "hierarchical_softmax"]
@@ -85,24 +80,19 @@ def hierarchical_softmax(
     array([0.6931, 1.3863])
     """
     reducer = Reducer(reduction, denominator, empty)
-    source = require_hard_labels(P, Q, tree.classes, "hierarchical_softmax(P)")
+    labels = hard_labels(P, Q, tree.classes, weight, "hierarchical_softmax(P)")
     _require_nodes(Q, tree)
-    backend, xp = find(source), namespace(source)
-    counted = counted_examples(P, P.indices)
-    reads = backend.reads(source, P.indices, weight)
-    labels_in_range(P.indices, tree.classes, Inspector(reads, counted))
-    index = to_index(P.indices)
-    inside = (index >= 0) & (index < tree.classes)
-    safe = xp.where(inside, index, xp.zeros_like(index))
-    nodes = look_up(xp.asarray(tree.nodes, device=device_of(source)), safe)
-    turns = look_up(xp.asarray(tree.turns, device=device_of(source)), safe)
-    # Where the label does not count, or has no weight, NaN in the scores is to go nowhere.
-    w = weight_array(weight, source, "weight=", reads)
-    scores = _path_scores(Q, xp.where(nodes >= 0, nodes, xp.zeros_like(nodes)), counted, w)
+    index, counted = labels.index, labels.counted
+    xp = namespace(index)
+    safe = xp.where(labels.inside, index, xp.zeros_like(index))
+    nodes = look_up(xp.asarray(tree.nodes, device=device_of(index)), safe)
+    turns = look_up(xp.asarray(tree.turns, device=device_of(index)), safe)
+    scores = _path_scores(Q, xp.where(nodes >= 0, nodes, xp.zeros_like(nodes)), counted, labels.weight)
     each = sum_classes(cross_entropy(Indicators(turns), Logits(scores), weight=nodes >= 0, reduction="none"))
     # A label outside the classes that could not be refused is NaN, and so is its gradient.
-    each = each * xp.where(inside if counted is None else inside | ~counted, xp.ones_like(each), float("nan"))
-    return reduce_examples(each, counted, w, reducer)
+    sound = labels.inside if counted is None else labels.inside | ~counted
+    each = each * xp.where(sound, xp.ones_like(each), float("nan"))
+    return reduce_examples(each, counted, labels.weight, reducer)
 
 
 def hierarchical_log_probabilities(Q: Logits | Projection, *, tree: Tree) -> LogProbabilities:

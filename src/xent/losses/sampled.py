@@ -64,7 +64,7 @@ def sampled_softmax(
     >>> import xent
     >>> true, sampled = [[2.0], [1.0]], [[0.5, -1.0], [0.0, 1.0]]
     >>> round(float(xent.losses.sampled.sampled_softmax(true, sampled)), 4)
-    0.5515
+    0.5517
     """
     Q = sampled_scores(
         true,
