@@ -82,7 +82,7 @@ def test_value_and_gradient_to_the_rounding(name: str, alpha: float, dtype: str)
     q = np.array([float(v) for v in exact(z, alpha)[0]])
     slope = np.where(q > 0, np.where(q > 0, q, 1.0) ** (2.0 - alpha), 0.0)
     loss = FenchelYoung(alpha)
-    np.testing.assert_array_less(np.abs(loss.probabilities(xent.Logits(z)).probs - q), 20 * eps * (1 + slope))
+    np.testing.assert_array_less(np.abs(loss.probabilities(xent.Logits(z)).probs - q), 6 * eps * (1 + slope))
     for t in truths(len(z)):
         value, gradient = loss.value_and_grad(xent.Distribution(t.astype(dtype)), xent.Logits(z))
         want = exact_loss(z, t.astype(dtype), alpha)
@@ -90,9 +90,9 @@ def test_value_and_gradient_to_the_rounding(name: str, alpha: float, dtype: str)
         if np.isinf(float(want)):
             assert value == INF
         else:
-            assert abs(float(mpf(float(value)) - want)) <= 20 * eps * scale
+            assert abs(float(mpf(float(value)) - want)) <= 6 * eps * scale
         assert value >= 0
-        np.testing.assert_array_less(np.abs(gradient - (q - t)), 20 * eps * (1 + slope))
+        np.testing.assert_array_less(np.abs(gradient - (q - t)), 6 * eps * (1 + slope))
         assert np.all(gradient[(q == 0) & (t == 0)] == 0)
         if np.all((t == 0) | (t == 1)):
             hard, by_label = loss.value_and_grad(xent.Labels(int(t.argmax())), xent.Logits(z))
@@ -334,7 +334,7 @@ def test_half_precision_is_computed_in_float32(dtype: torch.dtype) -> None:
         np.testing.assert_allclose(gradient.float().numpy(), slope, atol=1e-2)
 
 
-@pytest.mark.parametrize("alpha", [1.05, 1.3, 1.5, 2.0])
+@pytest.mark.parametrize("alpha", [1.05, 1.5, 1.7, 2.0])
 @pytest.mark.parametrize("framework", ["jax", "tensorflow"])
 def test_every_framework(framework: str, alpha: float) -> None:
     rng = np.random.default_rng(8)
@@ -352,9 +352,9 @@ def test_every_framework(framework: str, alpha: float) -> None:
 
         x, labels = jnp.asarray(z), jnp.asarray(y)
         results = [run(x, labels), jax.jit(run)(x, labels)]
-        gradients = [jax.grad(run)(x, labels), jax.jit(jax.grad(run))(x, labels)]
+        gradients = [jax.jit(jax.grad(run))(x, labels)]
         gradients.append(loss.value_and_grad(xent.Labels(labels, ignore=-1), xent.Logits(x))[1])
-        hessian = jax.hessian(run)(x, labels)[0, :, 0, :]
+        hessian = jax.jit(jax.hessian(run))(x, labels)[0, :, 0, :]
     else:
         import tensorflow as tf
 

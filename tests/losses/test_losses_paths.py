@@ -232,8 +232,17 @@ def test_every_framework(framework: str) -> None:
         gradients = [jax.jit(jax.grad(run, argnums=(0, 1, 2)))(*inputs, jnp.asarray(y))]
         logs = all_classes(*inputs)
         # A label outside the classes is NaN where it cannot be read.
-        assert np.isnan(jax.jit(run)(*inputs, jnp.asarray([0, 6, 3, 4])))
-        assert np.isnan(jax.jit(run)(*inputs, jnp.asarray([0, -1, 3, 4])))
+        z = jnp.asarray(rng.normal(size=(1, 5)).astype(np.float32))
+        for loss in (
+            lambda z, y: hierarchical_softmax(xent.Labels(y), xent.Logits(z), tree=tree),
+            lambda z, y: adaptive_softmax(xent.Labels(y), xent.Logits(z), tails=[xent.Logits(z[:, :2])]),
+        ):
+            both = jax.jit(jax.value_and_grad(loss))
+            for label in (-1, 6):
+                value, gradient = both(z, jnp.asarray([label]))
+                assert np.isnan(value)
+                assert np.isnan(gradient).any()
+            assert np.isfinite(both(z, jnp.asarray([5]))[0])
     else:
         import tensorflow as tf
 

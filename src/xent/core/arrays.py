@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -247,24 +247,32 @@ def spread(x: Array, like: Array) -> Array:
     return xp.broadcast_to(x, like.shape) if None not in tuple(like.shape) else xp.broadcast_like(x, like)
 
 
-def repeated(step: Callable[..., tuple[Array, ...]], times: int, state: tuple[Array, ...]) -> tuple[Array, ...]:
-    """``state = step(*state)``, a number of times.
+def running_sum(x: Array) -> Array:
+    """Σ of what comes up to each place of the last axis."""
+    # array_api_compat's for PyTorch asks an lru_cache, at which torch.compile warns.
+    return x.cumsum(-1) if library(x) == "torch" else namespace(x).cumulative_sum(x, axis=-1)
 
-    In a program of JAX it is a loop: its compiler takes a second or more for each dozen of steps that are written out.
-    ``step`` should be the same object in every call, or JAX compiles it again.
+
+def repeated(
+    step: Callable[..., tuple[Array, ...]], static: Hashable, times: int, state: tuple[Array, ...]
+) -> tuple[Array, ...]:
+    """``state = step(static, *state)``, a number of times; ``step`` is a function of a module.
+
+    In a program of JAX it is a loop: thirty steps that are written out take its compiler three times as long (0.10.2).
     """
-    jax = sys.modules.get("jax")
+    jax = sys.modules.get("jax") if library(state[0]) == "jax" else None
     if jax is not None and any(isinstance(x, jax.core.Tracer) for x in state):
-        found: tuple[Array, ...] = jax.lax.fori_loop(0, times, _body(step), state)
+        found: tuple[Array, ...] = jax.lax.fori_loop(0, times, _body(step, static), state)
         return found
     for _ in range(times):
-        state = step(*state)
+        state = step(static, *state)
     return state
 
 
 @cache
-def _body(step: Callable[..., tuple[Array, ...]]) -> Callable[[Any, tuple[Array, ...]], tuple[Array, ...]]:
-    return lambda _, state: step(*state)
+def _body(step: Callable[..., tuple[Array, ...]], static: Hashable) -> Callable[[Any, tuple[Array, ...]], Any]:
+    """The same object in every call: JAX would compile another again."""
+    return lambda _, state: step(static, *state)
 
 
 def describe(x: Array) -> str:

@@ -13,9 +13,7 @@ where no term is below 0, and ∂L/∂c = 1 − Σ q = 0. So c is found among co
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
 from xent.core.arrays import (
     Array,
@@ -27,6 +25,7 @@ from xent.core.arrays import (
     namespace,
     pick,
     repeated,
+    running_sum,
     sum_classes,
     times,
     to_index,
@@ -144,12 +143,12 @@ def _from_sorted(s: Array, alpha: float) -> Array:
     n = xp.astype(xp.arange(s.shape[-1], device=device_of(s)), s.dtype) + 1.0
     gap, before = s[..., :-1] - s[..., 1:], n[:-1]
     none = xp.zeros_like(s[..., :1])
-    first = xp.concat((none, xp.cumulative_sum(before * gap, axis=-1)), axis=-1)
+    first = xp.concat((none, running_sum(before * gap)), axis=-1)
     if alpha == 2.0:
         without, w = first, (1.0 - first) / n
     else:
         steps = gap * (2.0 * first[..., :-1] + before * gap)
-        without = xp.concat((none, xp.cumulative_sum(steps, axis=-1)), axis=-1)
+        without = xp.concat((none, running_sum(steps)), axis=-1)
         rest = xp.where(without < 1.0, 1.0 - without, 0.0)
         w = rest / (first + xp.sqrt(first * first + n * rest))
     last = xp.sum(to_index(without < 1.0), axis=-1) - 1
@@ -181,17 +180,12 @@ def _bisected(d: Array, alpha: float) -> Array:
         # τ ends as near to zero as K^{1−α}, and keeps its digits there.
         low, high = -ones, ones * -math.exp(-power * spread)
         steps = digits + min(math.ceil(power * spread / math.log(2.0)), 128)
-    return repeated(_halving(alpha), steps, (d, low, high))[1]
+    return repeated(_halved, alpha, steps, (d, low, high))[1]
 
 
-@cache
-def _halving(alpha: float) -> Callable[[Array, Array, Array], tuple[Array, Array, Array]]:
+def _halved(alpha: float, d: Array, low: Array, high: Array) -> tuple[Array, Array, Array]:
     """A step of the bisection."""
-
-    def step(d: Array, low: Array, high: Array) -> tuple[Array, Array, Array]:
-        xp = namespace(d)
-        middle = (low + high) / 2.0
-        more = sum_classes(_exponential(d, middle, alpha).q, keepdims=True) > 1.0
-        return d, xp.where(more, middle, low), xp.where(more, high, middle)
-
-    return step
+    xp = namespace(d)
+    middle = (low + high) / 2.0
+    more = sum_classes(_exponential(d, middle, alpha).q, keepdims=True) > 1.0
+    return d, xp.where(more, middle, low), xp.where(more, high, middle)
