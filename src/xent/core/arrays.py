@@ -241,16 +241,16 @@ def sum_by_index(x: Array, index: Array, size: int) -> Array:
     return found
 
 
+def cumulative_sum(x: Array, axis: int) -> Array:
+    """Σ up to and with each place of an axis."""
+    # Not array_api_compat's for PyTorch: it has an lru_cache inside, at which torch.compile warns.
+    return x.cumsum(axis) if library(x) == "torch" else namespace(x).cumulative_sum(x, axis=axis)
+
+
 def spread(x: Array, like: Array) -> Array:
     """x broadcast to the shape of another array."""
     xp = namespace(x)
     return xp.broadcast_to(x, like.shape) if None not in tuple(like.shape) else xp.broadcast_like(x, like)
-
-
-def running_sum(x: Array) -> Array:
-    """Σ of what comes up to each place of the last axis."""
-    # array_api_compat's for PyTorch asks an lru_cache, at which torch.compile warns.
-    return x.cumsum(-1) if library(x) == "torch" else namespace(x).cumulative_sum(x, axis=-1)
 
 
 def repeated(

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from xent.core.arrays import (
     Array,
+    cumulative_sum,
     detached,
     device_of,
     dtype_name,
@@ -25,7 +26,6 @@ from xent.core.arrays import (
     namespace,
     pick,
     repeated,
-    running_sum,
     sum_classes,
     times,
     to_index,
@@ -143,12 +143,12 @@ def _from_sorted(s: Array, alpha: float) -> Array:
     n = xp.astype(xp.arange(s.shape[-1], device=device_of(s)), s.dtype) + 1.0
     gap, before = s[..., :-1] - s[..., 1:], n[:-1]
     none = xp.zeros_like(s[..., :1])
-    first = xp.concat((none, running_sum(before * gap)), axis=-1)
+    first = xp.concat((none, cumulative_sum(before * gap, -1)), axis=-1)
     if alpha == 2.0:
         without, w = first, (1.0 - first) / n
     else:
         steps = gap * (2.0 * first[..., :-1] + before * gap)
-        without = xp.concat((none, running_sum(steps)), axis=-1)
+        without = xp.concat((none, cumulative_sum(steps, -1)), axis=-1)
         rest = xp.where(without < 1.0, 1.0 - without, 0.0)
         w = rest / (first + xp.sqrt(first * first + n * rest))
     last = xp.sum(to_index(without < 1.0), axis=-1) - 1

@@ -133,6 +133,11 @@ def cumulative_sum(x: Array, *, axis: int = -1) -> Array:
     return tf.cumsum(x, axis=axis)
 
 
+def searchsorted(x1: Array, x2: Array, *, side: str = "left") -> Array:
+    """Where each number of x2 would stand in the sorted numbers x1, both of one axis."""
+    return tf.searchsorted(x1, x2, side=side, out_type=tf.int64)
+
+
 def concat(arrays: Sequence[Array], *, axis: int = 0) -> Array:
     return tf.concat(arrays, axis)
 
@@ -197,6 +202,10 @@ def broadcast_to(x: Array, shape: Sequence[int]) -> Array:
 
 def broadcast_like(x: Array, like: Array) -> Array:
     return tf.broadcast_to(x, tf.shape(like))
+
+
+def reshape_like(x: Array, like: Array) -> Array:
+    return tf.reshape(x, tf.shape(like))
 
 
 def of_shape(x: Array, like: Array, axis: int | None) -> Array:

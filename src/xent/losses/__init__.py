@@ -17,8 +17,20 @@ from xent.core.penalties import Entropy
 from xent.core.robust_shaping import GeneralizedCrossEntropy, SymmetricCrossEntropy
 from xent.core.scores import Scores
 from xent.core.shaping import Poly1, Scaled
-from xent.core.target_steps import BackwardCorrection, HardBootstrap, Smoothing, TargetStep
-from xent.losses import adaptive, fenchel_young, hierarchical, imbalance, margins, noise, sampled
+from xent.core.target_steps import BackwardCorrection, FlipCorrection, HardBootstrap, Smoothing, TargetStep
+from xent.losses import (
+    adaptive,
+    fenchel_young,
+    gan,
+    gan_compared,
+    hierarchical,
+    imbalance,
+    language,
+    margins,
+    noise,
+    preference,
+    sampled,
+)
 from xent.losses.catalogue import Description, describe
 from xent.losses.loss import Loss
 
@@ -28,6 +40,7 @@ __all__ = [
     "BackwardCorrection",
     "Description",
     "Entropy",
+    "FlipCorrection",
     "GeneralizedCrossEntropy",
     "HardBootstrap",
     "LargeMargin",
@@ -43,9 +56,13 @@ __all__ = [
     "adaptive",
     "describe",
     "fenchel_young",
+    "gan",
+    "gan_compared",
     "hierarchical",
     "imbalance",
+    "language",
     "margins",
     "noise",
+    "preference",
     "sampled",
 ]

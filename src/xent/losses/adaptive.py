@@ -26,9 +26,8 @@ from xent.core.reduction import Empty, Reduction
 from xent.core.targets import Labels
 from xent.errors import ShapeError
 from xent.functional import cross_entropy
-from xent.functional.examples import reduce_examples
+from xent.functional.averaging import reduced
 from xent.functional.projection import projected_scores
-from xent.functional.reducing import Reducer
 from xent.losses.catalogue import member
 from xent.losses.hard_labels import hard_labels, require_scores
 
@@ -79,7 +78,6 @@ def adaptive_softmax(
     >>> xent.losses.adaptive.adaptive_softmax(xent.Labels([0, 3]), head, tails=tails, reduction="none").round(4)
     array([1.0986, 1.7918])
     """
-    reducer = Reducer(reduction, denominator, empty)
     starts = _starts(head, tails)
     labels = hard_labels(P, head, starts[-1], weight, "adaptive_softmax(P)")
     index, asked, w = labels.index, labels.asked, labels.weight
@@ -94,7 +92,7 @@ def adaptive_softmax(
         if end - start > 1:
             here = _read(asked & (index >= start) & (index < end), tail, w)
             each = each + _tail(index - start, tail, here, labels.reads)
-    return reduce_examples(each, labels.counted, w, reducer)
+    return reduced(each, counted=labels.counted, weight=w, reduction=reduction, denominator=denominator, empty=empty)
 
 
 def adaptive_log_probabilities(head: Logits | Projection, *, tails: Sequence[Logits | Projection]) -> LogProbabilities:

@@ -26,9 +26,8 @@ from xent.core.reduction import Empty, Reduction
 from xent.core.targets import Indicators, Labels
 from xent.errors import ShapeError
 from xent.functional import cross_entropy
-from xent.functional.examples import reduce_examples
+from xent.functional.averaging import reduced
 from xent.functional.projection import mask_hidden, projected_scores
-from xent.functional.reducing import Reducer
 from xent.losses.catalogue import member
 from xent.losses.hard_labels import hard_labels
 from xent.losses.tree import Tree
@@ -79,7 +78,6 @@ def hierarchical_softmax(
     >>> xent.losses.hierarchical.hierarchical_softmax(xent.Labels([0, 1]), Q, tree=tree, reduction="none").round(4)
     array([0.6931, 1.3863])
     """
-    reducer = Reducer(reduction, denominator, empty)
     labels = hard_labels(P, Q, tree.classes, weight, "hierarchical_softmax(P)")
     _require_nodes(Q, tree)
     index, counted = labels.index, labels.counted
@@ -92,7 +90,9 @@ def hierarchical_softmax(
     # A label outside the classes that could not be refused is NaN, and so is its gradient.
     sound = labels.inside if counted is None else labels.inside | ~counted
     each = each * xp.where(sound, xp.ones_like(each), float("nan"))
-    return reduce_examples(each, counted, labels.weight, reducer)
+    return reduced(
+        each, counted=counted, weight=labels.weight, reduction=reduction, denominator=denominator, empty=empty
+    )
 
 
 def hierarchical_log_probabilities(Q: Logits | Projection, *, tree: Tree) -> LogProbabilities:

@@ -15,8 +15,7 @@ from xent.core.predictions import Logits
 from xent.core.reduction import Empty, Reduction
 from xent.core.targets import Distribution, Indicators, Labels
 from xent.functional import cross_entropy
-from xent.functional.examples import reduce_examples
-from xent.functional.reducing import Reducer
+from xent.functional.averaging import reduced
 from xent.losses.candidates import accidental_hits, at_least, sampled_scores
 from xent.losses.catalogue import member
 from xent.losses.in_batch import in_batch_scores, in_batch_softmax
@@ -115,7 +114,6 @@ def nce(
     >>> round(float(xent.losses.sampled.nce([[0.0]], [[0.0, 0.0]])), 4)
     2.0794
     """
-    reducer = Reducer(reduction, denominator, empty)
     Q = sampled_scores(
         true,
         sampled,
@@ -127,7 +125,7 @@ def nce(
     )
     t = _truth(Q, as_array(true, "nce(true)").shape[-1])
     each = sum_classes(cross_entropy(Indicators(t), Q, reduction="none"))
-    return reduce_examples(each, None, weight, reducer)
+    return reduced(each, weight=weight, reduction=reduction, denominator=denominator, empty=empty)
 
 
 @member(
