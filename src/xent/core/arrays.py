@@ -156,6 +156,11 @@ def detached(x: Any) -> Any:
     return namespace(x).stop_gradient(x) if library(x) == "tensorflow" else x
 
 
+def beside(value: Any, like: Array) -> Any:
+    """A Python number as it is; a scalar of a framework in the type of an array that it meets."""
+    return value if is_python(value) else namespace(like).astype(value, like.dtype, copy=False)
+
+
 def dtype_name(x: Array) -> str:
     """ "float32", "bfloat16", "int64" …, without the framework's prefix."""
     # Not NumPy's own name, which does not tell foreign byte order. TensorFlow writes "<dtype: 'float32'>".

@@ -42,6 +42,8 @@ class Call:
     scores: Scores | None = None
     truth: Array | None = None
     angles: Angles | None = None
+    #: ‖x‖ of each row's hidden state, where a penalty reads it.
+    norm: Array | None = None
 
     @property
     def rows(self) -> bool:
@@ -68,7 +70,8 @@ class Call:
 
     def statistics(self) -> dict[str, Array]:
         """The row statistics that the task asks for, differentiable."""
-        return self.backend.rows(choose(self.task), self.q, self.target, self.link, self.task.want)
+        found = self.backend.rows(choose(self.task), self.q, self.target, self.link, self.task.want)
+        return found if self.norm is None else {**found, "norm": self.norm}
 
     def cleaned(self) -> Call:
         """The call with zeros for the scores of examples that do not count, so that NaN in them goes nowhere.

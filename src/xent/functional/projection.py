@@ -58,6 +58,11 @@ def projected_scores(
     return made if Q.bias is None else made + xp.astype(Q.bias, dtype, copy=False), found
 
 
+def hidden_norm(Q: Projection, counted: Array | None, weight: Array | None) -> Array:
+    """‖x‖ of each row, 0 where it does not count."""
+    return normalized(mask_hidden(to_compute(Q.hidden), counted, weight))[1]
+
+
 def mask_hidden(hidden: Array, counted: Array | None, weight: Array | None) -> Array:
     """Zeros in the hidden states that do not count: NaN in them would reach the gradient of the classifier."""
     xp = namespace(hidden)
@@ -70,9 +75,10 @@ def mask_hidden(hidden: Array, counted: Array | None, weight: Array | None) -> A
 
 
 def projection_gradient(
-    call: Call, Q: Projection, g: Array, at_truth: Array | None
+    call: Call, Q: Projection, g: Array, at_truth: Array | None, by_norm: Array | None
 ) -> tuple[Array, Array, Array | None]:
-    """By hidden, weight and bias: g·W, gᵀ·h and Σ g; ``at_truth`` is the gradient by the score that a margin made."""
+    """By hidden, weight and bias: g·W, gᵀ·h and Σ g; ``at_truth`` is the gradient by the score that a margin made,
+    ``by_norm`` that by ‖x‖."""
     xp = namespace(g)
     hidden = mask_hidden(to_compute(detached(Q.hidden)), call.counted, call.weight if call.rows else None)
     weight = xp.astype(detached(Q.weight), g.dtype, copy=False)
@@ -93,6 +99,8 @@ def projection_gradient(
         if at_truth is not None:
             by_hidden, by_weight = _through_angle(call, sides, at_truth)
             d_hidden, d_weight = d_hidden + by_hidden, d_weight + by_weight
+    if by_norm is not None:
+        d_hidden = d_hidden + by_norm[..., None] * normalized(hidden)[0]
     d_bias = None if Q.bias is None else xp.astype(sum_classes(xp.matrix_transpose(flat)), Q.bias.dtype, copy=False)
     return xp.astype(d_hidden, Q.hidden.dtype, copy=False), xp.astype(d_weight, Q.weight.dtype, copy=False), d_bias
 

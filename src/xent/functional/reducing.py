@@ -35,7 +35,7 @@ class Reducer:
             reduction=self.reduction,
             denominator=self.denominator,
             empty=self.empty,
-            reads=self._reads(call),
+            reads=self._reads(call, each),
         )
 
     def scale(self, call: Call, each: Array) -> Array:
@@ -43,9 +43,10 @@ class Reducer:
         xp = call.xp
         if self.reduction != "mean":
             return xp.asarray(1.0, dtype=each.dtype, device=device_of(each))
-        found = divisor_of(each, call.weight, call.counted, self.denominator, reads=self._reads(call))
+        found = divisor_of(each, call.weight, call.counted, self.denominator, reads=self._reads(call, each))
         divisor = xp.asarray(found, dtype=each.dtype, device=device_of(each))
         return xp.where(divisor == 0, 0.0, 1.0 / xp.where(divisor == 0, 1.0, divisor))
 
-    def _reads(self, call: Call) -> bool:
-        return call.reads and call.backend.reads(call.q, self.denominator)
+    def _reads(self, call: Call, each: Array) -> bool:
+        # A call that must not keep its scores alive has none.
+        return call.reads and call.backend.reads(each if call.q is None else call.q, self.denominator)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xent.backends import Backend
-from xent.core.arrays import Array, detached, look_up, namespace, pick, sum_classes, to_compute
+from xent.core.arrays import Array, detached, look_up, namespace, pick, sum_classes, times, to_compute
 from xent.core.margins import Angular, Margin, Shift
 from xent.core.scores import Scores
 from xent.kernels.composed import one_hot
@@ -44,16 +44,16 @@ class _OfCosine:
 
     margin: Margin
 
-    def _theta(self, c: Array) -> Array:
+    def theta(self, c: Array) -> Array:
         xp = namespace(c)
         return xp.acos(xp.where(c > 1.0, 1.0, xp.where(c < -1.0, -1.0, c)))
 
     def value(self, c: Array) -> Array:
-        return self.margin.value(self._theta(c), None)
+        return self.margin.value(self.theta(c), None)
 
     def derivative(self, c: Array) -> Array:
         xp = namespace(c)
-        theta = self._theta(c)
+        theta = self.theta(c)
         sine = xp.sin(theta)
         return -self.margin.derivative(theta, None) / xp.where(sine > _SINE, sine, _SINE)
 
@@ -64,7 +64,7 @@ def normalized(x: Array) -> tuple[Array, Array]:
     square = sum_classes(x * x, keepdims=True)
     positive = square > 0
     norm = xp.where(positive, xp.sqrt(xp.where(positive, square, 1.0)), 0.0)
-    return x / xp.where(positive, norm, 1.0), norm[..., 0]
+    return xp.where(positive, x / xp.where(positive, norm, 1.0), 0.0), norm[..., 0]
 
 
 def angles(x: Array, w: Array, norm: Array, lengths: Array, scores: Scores, index: Array) -> Angles:
@@ -87,7 +87,10 @@ def scored(x: Array, scores: Scores, index: Array | None, found: Angles | None, 
     if scores.softcap is not None:
         x = scores.softcap * xp.tanh(x / scores.softcap)
     if scores.margin is not None and index is not None:
-        x = _put(x, index, at_truth(pick(x, index), scores.margin, index, found, backend))
+        truth = pick(x, index)
+        if isinstance(scores.margin, Margin) and scores.margin.changes_others:
+            x = scores.margin.others(x, _angle(truth, scores.margin, found))
+        x = _put(x, index, at_truth(truth, scores.margin, index, found, backend))
     if not isinstance(scores.scale, float) or scores.scale != 1.0:
         x = x * scores.scale
     if scores.offset is not None:
@@ -108,6 +111,11 @@ def at_truth(z: Array, margin: Margin | Shift, index: Array, found: Angles | Non
     return found.length * value
 
 
+def _angle(z: Array, margin: Margin, found: Angles | None) -> Array:
+    """θ at the truth, whose cosine is z, as a constant."""
+    return detached(found.theta) if found is not None else _OfCosine(margin).theta(detached(z))
+
+
 def slope_at_truth(z: Array, margin: Margin) -> Array:
     """The derivative of that by z, a cosine."""
     return _OfCosine(margin).derivative(z)
@@ -123,10 +131,12 @@ def _put(x: Array, index: Array, values: Array) -> Array:
     return xp.where(one_hot(index, x, xp), values[..., None], x)
 
 
-def pull_back(g: Array, x: Array, scores: Scores, index: Array | None, through: bool) -> tuple[Array, Array | None]:
+def pull_back(
+    g: Array, x: Array, scores: Scores, index: Array | None, found: Angles | None
+) -> tuple[Array, Array | None]:
     """From the gradient by z̃ to that by the scores x, and to that by the truth's own new score.
 
-    Without ``through`` the truth's entry of the first is 0, and the second is what flows to the margin.
+    Where the margin acted on angles the truth's entry of the first is 0, and the second is what flows to the margin.
     """
     xp = namespace(g)
     if not isinstance(scores.scale, float) or scores.scale != 1.0:
@@ -135,7 +145,10 @@ def pull_back(g: Array, x: Array, scores: Scores, index: Array | None, through: 
     capped = x if scores.softcap is None else scores.softcap * xp.tanh(to_compute(x) / scores.softcap)
     if scores.margin is not None and index is not None and not isinstance(scores.margin, Shift):
         at_truth = pick(g, index)
-        slope = slope_at_truth(to_compute(pick(capped, index)), scores.margin) if through else 0.0
+        truth = to_compute(pick(capped, index))
+        slope = slope_at_truth(truth, scores.margin) if found is None else 0.0
+        if scores.margin.changes_others:
+            g = times(g, scores.margin.others_derivative(to_compute(capped), _angle(truth, scores.margin, found)))
         g = _put(g, index, xp.astype(at_truth * slope, g.dtype, copy=False))
     if scores.softcap is not None:
         g = g * (1.0 - (capped / scores.softcap) ** 2)

@@ -11,15 +11,17 @@ A loss is data: a ``Loss`` says what happens at each of the four places, and is 
     print(xent.losses.describe(loss))
 """
 
+from xent.core.adaptive_margins import AdaFace, CurricularFace, MagFace
 from xent.core.asymmetric_shaping import Asymmetric
 from xent.core.margins import Angular, LargeMargin, Margin, Shift
-from xent.core.penalties import Entropy
+from xent.core.penalties import Entropy, Magnitude
 from xent.core.robust_shaping import GeneralizedCrossEntropy, SymmetricCrossEntropy
 from xent.core.scores import Scores
 from xent.core.shaping import Poly1, Scaled
 from xent.core.target_steps import BackwardCorrection, FlipCorrection, HardBootstrap, Smoothing, TargetStep
 from xent.losses import (
     adaptive,
+    face,
     fenchel_young,
     gan,
     gan_compared,
@@ -35,9 +37,11 @@ from xent.losses.catalogue import Description, describe
 from xent.losses.loss import Loss
 
 __all__ = [
+    "AdaFace",
     "Angular",
     "Asymmetric",
     "BackwardCorrection",
+    "CurricularFace",
     "Description",
     "Entropy",
     "FlipCorrection",
@@ -45,6 +49,8 @@ __all__ = [
     "HardBootstrap",
     "LargeMargin",
     "Loss",
+    "MagFace",
+    "Magnitude",
     "Margin",
     "Poly1",
     "Scaled",
@@ -55,6 +61,7 @@ __all__ = [
     "TargetStep",
     "adaptive",
     "describe",
+    "face",
     "fenchel_young",
     "gan",
     "gan_compared",
