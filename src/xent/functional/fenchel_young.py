@@ -75,7 +75,7 @@ def fenchel_young_value_and_grad(
         # An example that does not count has a gradient of zero, whatever it holds.
         gradient = detached(call.xp.where(slope == 0, 0.0, slope * difference))
         if isinstance(Q, Projection):
-            return value, projection_gradient(call, Q, gradient, None)
+            return value, projection_gradient(call, Q, gradient, None, None)
         return value, classes_at(call.xp.astype(gradient, call.q.dtype, copy=False), call.axis)
 
 
