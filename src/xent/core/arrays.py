@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Hashable
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -269,6 +271,28 @@ def spread(x: Array, like: Array) -> Array:
     """x broadcast to the shape of another array."""
     xp = namespace(x)
     return xp.broadcast_to(x, like.shape) if None not in tuple(like.shape) else xp.broadcast_like(x, like)
+
+
+def repeated(
+    step: Callable[..., tuple[Array, ...]], static: Hashable, times: int, state: tuple[Array, ...]
+) -> tuple[Array, ...]:
+    """``state = step(static, *state)``, a number of times; ``step`` is a function of a module.
+
+    In a program of JAX it is a loop: thirty steps that are written out take its compiler three times as long (0.10.2).
+    """
+    jax = sys.modules.get("jax") if library(state[0]) == "jax" else None
+    if jax is not None and any(isinstance(x, jax.core.Tracer) for x in state):
+        found: tuple[Array, ...] = jax.lax.fori_loop(0, times, _body(step, static), state)
+        return found
+    for _ in range(times):
+        state = step(static, *state)
+    return state
+
+
+@cache
+def _body(step: Callable[..., tuple[Array, ...]], static: Hashable) -> Callable[[Any, tuple[Array, ...]], Any]:
+    """The same object in every call: JAX would compile another again."""
+    return lambda _, state: step(static, *state)
 
 
 def describe(x: Array) -> str:

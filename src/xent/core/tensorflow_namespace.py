@@ -125,6 +125,10 @@ def take_along_axis(x: Array, index: Array, axis: int = -1) -> Array:
     return tf.gather(x, index, axis=-1, batch_dims=x.shape.rank - 1)
 
 
+def sort(x: Array, *, axis: int = -1) -> Array:
+    return tf.sort(x, axis=axis)
+
+
 def cumulative_sum(x: Array, *, axis: int = -1) -> Array:
     return tf.cumsum(x, axis=axis)
 
@@ -140,6 +144,10 @@ def concat(arrays: Sequence[Array], *, axis: int = 0) -> Array:
 
 def stack(arrays: Sequence[Array], *, axis: int = 0) -> Array:
     return tf.stack(arrays, axis)
+
+
+def nonzero(x: Array) -> tuple[Array, ...]:
+    return tuple(tf.unstack(tf.where(x), axis=-1))
 
 
 def take(x: Array, index: Array) -> Array:

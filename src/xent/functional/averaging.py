@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from xent.core import algebra
@@ -16,14 +17,19 @@ from xent.functional.reducing import Reducer
 def reduced(
     values: Array,
     *,
+    counted: Array | None = None,
     weight: Any = None,
     reduction: Reduction = "mean",
     denominator: Any = None,
     empty: Empty = "nan",
 ) -> Array:
-    """Σ w·v/D of values of any shape, each an example of its own. Arguments and errors as of ``cross_entropy``."""
+    """Σ w·v/D of values of any shape, each an example of its own. Arguments and errors as of ``cross_entropy``.
+
+    ``counted`` says which of them are not ignored; None: all.
+    """
     reducer = Reducer(reduction, denominator, empty)
     call = prepare(Indicators(namespace(values).zeros_like(values)), Logits(values), weight=weight)
+    call = replace(call, counted=counted)
     with call.backend.quiet():
         found = {"loss": to_compute(call.q)}
-        return reducer(call, algebra.row_values(found, None, (), call.weight, None, algebra.plain))
+        return reducer(call, algebra.row_values(found, None, (), call.weight, counted, algebra.plain))

@@ -20,16 +20,20 @@ from xent.core.scores import Scores
 from xent.core.shaping import Poly1, Scaled
 from xent.core.target_steps import BackwardCorrection, FlipCorrection, HardBootstrap, Smoothing, TargetStep
 from xent.losses import (
+    adaptive,
     contrastive,
     distillation,
     face,
+    fenchel_young,
     gan,
     gan_compared,
+    hierarchical,
     imbalance,
     language,
     margins,
     noise,
     preference,
+    sampled,
 )
 from xent.losses.catalogue import Description, describe
 from xent.losses.loss import Loss
@@ -57,15 +61,19 @@ __all__ = [
     "Smoothing",
     "SymmetricCrossEntropy",
     "TargetStep",
+    "adaptive",
     "contrastive",
     "describe",
     "distillation",
     "face",
+    "fenchel_young",
     "gan",
     "gan_compared",
+    "hierarchical",
     "imbalance",
     "language",
     "margins",
     "noise",
     "preference",
+    "sampled",
 ]
