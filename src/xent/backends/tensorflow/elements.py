@@ -19,7 +19,7 @@ def elements(q: Array, kernel: Kernel, link: Link) -> tuple[Array, Array]:
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def statistics(q: Array) -> tuple[tuple[Array, Array], Callable[[Array, Array], Array]]:
         def backward(d_yes: Array, d_no: Array) -> Array:
-            return gradient(q, d_no, d_yes, kernel, link)
+            return _gradient(q, d_no, d_yes, kernel, link)
 
         if not in_graph(q):
             return kernel.element_statistics(q, link), backward
@@ -39,7 +39,7 @@ def _gradient_in_graph(link: Link, q: Array, a: Array, b: Array) -> Array:
     return composed.element_gradient(q, link, a, b)
 
 
-def gradient(q: Array, a: Array, b: Array, kernel: Kernel, link: Link) -> Array:
+def _gradient(q: Array, a: Array, b: Array, kernel: Kernel, link: Link) -> Array:
     """a·∂(−log(1 − q)) + b·∂(−log q); differentiable in q, a and b."""
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]

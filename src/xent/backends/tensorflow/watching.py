@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tensorflow.python.eager import record
+from tensorflow.python.eager import forwardprop_util, record
 
 from xent.core.arrays import Array
 
@@ -12,4 +12,5 @@ def watched(*tensors: Array | None) -> bool:
 
     Not public: without it a derivative of the size of the scores is made whenever one by the scores is.
     """
-    return bool(record.should_record_backprop([x for x in tensors if x is not None and x.dtype.is_floating]))
+    floats = [x for x in tensors if x is not None and x.dtype.is_floating]
+    return bool(record.should_record_backprop(floats)) or bool(forwardprop_util.pack_tangents(floats).tangents)
