@@ -103,6 +103,10 @@ class Call:
             target = replace(target, index=self.xp.where(self.counted, target.index, 0))
         return dense_target(target, to_compute(self.q))
 
+    def element_losses(self) -> Array:
+        """v·t·(−log q) + (1 − t)·(−log(1 − q)) of each element, differentiable."""
+        return self.backend.element_losses(choose(self.task), self.q, self.link, self.t, self.positive_weight)
+
     def elements(self) -> tuple[Array, Array]:
         """(−log q, −log(1 − q)), differentiable."""
         return self.backend.elements(choose(self.task), self.q, self.link)

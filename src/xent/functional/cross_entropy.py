@@ -297,6 +297,9 @@ def _values(call: Call, shaping: Shaping | None, penalties: tuple[Penalty, ...])
             found["loss"] = sum_classes(times(t, call.backend.apply(shaping, s)))
             return algebra.row_values(found, None, penalties, call.weight, call.counted, call.backend.apply)
         return algebra.row_values(call.statistics(), shaping, penalties, call.weight, call.counted, call.backend.apply)
+    if shaping is None:
+        found = {"loss": call.element_losses()}
+        return algebra.row_values(found, None, (), call.weight, call.counted, call.backend.apply)
     yes, no = call.elements()
     return algebra.element_values(
         yes, no, call.t, call.positive_weight, shaping, call.weight, call.counted, call.backend.apply
