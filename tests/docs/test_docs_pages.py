@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ def test_there_are_pages() -> None:
     assert {"tutorial.md", "which.md", "edges.md", "reference/command-line.md"} <= set(PAGES)
 
 
+@pytest.mark.skipif("XENT_GUIDE_IS_BUILT" in os.environ, reason="the guide is built afterwards, which runs every page")
 @pytest.mark.parametrize("page", [page for page in PAGES if page != "tutorial.md"])
 def test_a_page_runs(page: str) -> None:
     assert any(shown(run_page(DOCS / page)).values())

@@ -24,7 +24,7 @@ CLASSES = (
     "Poisson",
     "SparseCategoricalCrossentropy",
 )
-FUNCTIONS = tuple(name for name in ours.__all__ if name.islower() and name not in ("losses", "metrics"))
+FUNCTIONS = tuple(name for name in ours.__all__ if name.islower() and name not in ("heads", "losses", "metrics"))
 RANDOM = np.random.default_rng(5)
 SCORES = RANDOM.normal(size=(6, 5)).astype("float32")
 PROBABILITIES = (lambda e: e / e.sum(-1, keepdims=True))(np.exp(SCORES)).astype("float32")
@@ -163,7 +163,7 @@ def test_signatures_of_losses_are_those_of_keras(name: str) -> None:
 
 
 def test_public_names() -> None:
-    assert set(ours.__all__) == {*CLASSES, *FUNCTIONS, "losses", "metrics"}
+    assert set(ours.__all__) == {*CLASSES, *FUNCTIONS, "heads", "losses", "metrics"}
     assert sorted(name.replace("_", "") for name in FUNCTIONS) == sorted(name.lower() for name in CLASSES)
     assert set(ours.losses.__all__) == {*CLASSES, *FUNCTIONS}
     assert set(ours.metrics.__all__) == {*FUNCTIONS, *(name for name in CLASSES if "Focal" not in name)}

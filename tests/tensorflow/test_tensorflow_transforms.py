@@ -245,3 +245,23 @@ def test_jacobians_as_a_tape_makes_them(graph: bool, kind: str) -> None:
     else:
         near(by_row[:, 0], slope, 1e-12)
         near(whole, np.einsum("in,nk->ink", np.eye(4), slope), 1e-12)
+
+
+@pytest.mark.parametrize("mode", ["forward", "tape"])
+def test_the_derivative_by_a_truth_of_elements(mode: str) -> None:
+    z, t = tf.constant([0.5, -1.0, 3.0], tf.float64), tf.constant([0.3, 0.6, 1.0], tf.float64)
+
+    def loss(t: Any) -> Any:
+        return xent.cross_entropy(xent.Indicators(t), xent.Logits(z), positive_weight=2.0, reduction="none")
+
+    yes, no = np.logaddexp(0, -z.numpy()), np.logaddexp(0, z.numpy())
+    if mode == "forward":
+        with tf.autodiff.ForwardAccumulator(t, tf.ones_like(t)) as accumulator:
+            value = loss(t)
+        found = accumulator.jvp(value)
+    else:
+        with tf.GradientTape() as tape:
+            tape.watch(t)
+            value = loss(t)
+        found = tape.gradient(value, t)
+    np.testing.assert_allclose(found, 2 * yes - no, rtol=1e-14)

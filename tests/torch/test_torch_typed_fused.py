@@ -162,3 +162,16 @@ def test_ignored_rows_with_nan() -> None:
     found, theirs = torch.autograd.grad(loss, z)[0], torch.autograd.grad(expected, clean)[0]
     assert not found[[2, 5]].any()
     assert_close(found[[0, 1, 3, 4, 6]], theirs, rtol=1e-14, atol=1e-16)
+
+
+@pytest.mark.parametrize("options", [{}, {"weight": W}, {"denominator": torch.tensor(3.0, dtype=torch.float64)}])
+def test_a_mean_of_scaled_scores_is_that_of_scores_that_were_scaled(options: dict[str, Any]) -> None:
+    """In the one pass, which keeps no scores: what it divides by is found without them."""
+    z = Z.clone().requires_grad_()
+    loss = xent.cross_entropy(
+        xent.Labels(Y, ignore=-1), xent.Logits(z), scores=xent.losses.Scores(scale=2.5), **options
+    )
+    plain = xent.cross_entropy(xent.Labels(Y, ignore=-1), xent.Logits(z * 2.5), **options)
+    assert is_fused(loss)
+    assert_close(loss, plain)
+    assert_close(torch.autograd.grad(loss, z), torch.autograd.grad(plain, z))

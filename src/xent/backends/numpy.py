@@ -61,6 +61,9 @@ class NumpyBackend:
     def elements(self, kernel: Kernel, q: Array, link: Link) -> tuple[Array, Array]:
         return kernel.element_statistics(q, link)
 
+    def element_losses(self, kernel: Kernel, q: Array, link: Link, t: Array, positive_weight: Array | None) -> Array:
+        return kernel.element_losses(q, link, t, positive_weight, slopes=False)[0]
+
     def surprisals(self, q: Array, link: Link) -> Array:
         return surprisals(q, link)
 

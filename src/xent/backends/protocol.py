@@ -70,6 +70,10 @@ class Backend(Protocol):
         """(−log q, −log(1 − q)) of each element; differentiable in q."""
         ...
 
+    def element_losses(self, kernel: Kernel, q: Array, link: Link, t: Array, positive_weight: Array | None) -> Array:
+        """v·t·(−log q) + (1 − t)·(−log(1 − q)) of each element; differentiable in q, t and v. 0·∞ = 0."""
+        ...
+
     def surprisals(self, q: Array, link: Link) -> Array:
         """−log q of each class (…, K); differentiable in q."""
         ...

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Hashable
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -154,6 +156,11 @@ def detached(x: Any) -> Any:
     return namespace(x).stop_gradient(x) if library(x) == "tensorflow" else x
 
 
+def beside(value: Any, like: Array) -> Any:
+    """A Python number as it is; a scalar of a framework in the type of an array that it meets."""
+    return value if is_python(value) else namespace(like).astype(value, like.dtype, copy=False)
+
+
 def dtype_name(x: Array) -> str:
     """ "float32", "bfloat16", "int64" …, without the framework's prefix."""
     # Not NumPy's own name, which does not tell foreign byte order. TensorFlow writes "<dtype: 'float32'>".
@@ -239,10 +246,53 @@ def sum_by_index(x: Array, index: Array, size: int) -> Array:
     return found
 
 
+def mark(index: Array, size: int) -> Array:
+    """Whether each of so many classes is among the indices (…, k) of its row: booleans (…, size)."""
+    kind = library(index)
+    xp = namespace(index)
+    if kind == "tensorflow":
+        return xp.mark(index, size)
+    found = xp.zeros((*index.shape[:-1], size), dtype=xp.bool, device=device_of(index))
+    if kind == "torch":
+        return found.scatter(-1, index, True)
+    if kind == "jax":
+        return xp.put_along_axis(found, index, True, axis=-1, inplace=False)
+    np.put_along_axis(found, index, True, axis=-1)
+    return found
+
+
+def cumulative_sum(x: Array, axis: int) -> Array:
+    """Σ up to and with each place of an axis."""
+    # Not array_api_compat's for PyTorch: it has an lru_cache inside, at which torch.compile warns.
+    return x.cumsum(axis) if library(x) == "torch" else namespace(x).cumulative_sum(x, axis=axis)
+
+
 def spread(x: Array, like: Array) -> Array:
     """x broadcast to the shape of another array."""
     xp = namespace(x)
     return xp.broadcast_to(x, like.shape) if None not in tuple(like.shape) else xp.broadcast_like(x, like)
+
+
+def repeated(
+    step: Callable[..., tuple[Array, ...]], static: Hashable, times: int, state: tuple[Array, ...]
+) -> tuple[Array, ...]:
+    """``state = step(static, *state)``, a number of times; ``step`` is a function of a module.
+
+    In a program of JAX it is a loop: thirty steps that are written out take its compiler three times as long (0.10.2).
+    """
+    jax = sys.modules.get("jax") if library(state[0]) == "jax" else None
+    if jax is not None and any(isinstance(x, jax.core.Tracer) for x in state):
+        found: tuple[Array, ...] = jax.lax.fori_loop(0, times, _body(step, static), state)
+        return found
+    for _ in range(times):
+        state = step(static, *state)
+    return state
+
+
+@cache
+def _body(step: Callable[..., tuple[Array, ...]], static: Hashable) -> Callable[[Any, tuple[Array, ...]], Any]:
+    """The same object in every call: JAX would compile another again."""
+    return lambda _, state: step(static, *state)
 
 
 def describe(x: Array) -> str:

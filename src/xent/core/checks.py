@@ -15,6 +15,7 @@ from xent.core.arrays import (
     Array,
     as_array,
     describe,
+    detached,
     device_of,
     dtype_name,
     is_python,
@@ -131,11 +132,43 @@ def require_at_least(value: Any, least: float, argument: str) -> float:
     return number
 
 
+def require_count(value: Any, argument: str, least: int = 1) -> int:
+    """A whole number of things."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = operator.index(value)
+    except TypeError:
+        raise OptionError(argument, f"a whole number, {least} or more", repr(value)) from None
+    if number < least:
+        raise OptionError(argument, f"a whole number, {least} or more", repr(value))
+    return number
+
+
+def require_bounds(low: Any, high: Any, argument: str) -> tuple[float, float]:
+    """Two numbers, 0 < low < high."""
+    low, high = require_positive(low, argument), require_positive(high, argument)
+    if not low < high:
+        raise OptionError(argument, "the lower bound before the upper one", f"{low:g} and {high:g}")
+    return low, high
+
+
 def require_finite(value: Any, argument: str) -> float:
     number = _number(value, argument, "a finite number")
     if not math.isfinite(number):
         raise OptionError(argument, "a finite number", repr(value))
     return number
+
+
+def require_scalar(value: Any, argument: str, least: float | None = None) -> Any:
+    """A number; or a scalar of a framework, as a constant that is not read."""
+    if not is_python(value):
+        value = as_array(value, argument)
+        if value.ndim:
+            raise OptionError(argument, "one number", f"an array of shape {tuple(value.shape)}")
+        if library(value) != "numpy":
+            return detached(value)
+    return require_finite(value, argument) if least is None else require_at_least(value, least, argument)
 
 
 def _number(value: Any, argument: str, expected: str) -> float:

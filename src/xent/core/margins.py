@@ -26,6 +26,8 @@ class Margin(ABC):
 
     #: Whether f reads the length of the hidden state, which a Projection has and scores have not.
     needs_norm: ClassVar[bool] = False
+    #: Whether the cosines of the other classes change too.
+    changes_others: ClassVar[bool] = False
 
     @abstractmethod
     def value(self, theta: Array, norm: Array | None) -> Array:
@@ -38,6 +40,14 @@ class Margin(ABC):
     def by_norm(self, theta: Array, norm: Array) -> Array:
         """∂f/∂‖x‖, for a margin that needs it."""
         return namespace(theta).zeros_like(theta)
+
+    def others(self, cosines: Array, theta: Array) -> Array:
+        """What takes the place of the cosines (…, K) of the other classes; θ (…) is that of the truth, a constant."""
+        return cosines
+
+    def others_derivative(self, cosines: Array, theta: Array) -> Array:
+        """Its derivative by each of the cosines."""
+        return namespace(cosines).ones_like(cosines)
 
 
 @dataclass(frozen=True, eq=False)

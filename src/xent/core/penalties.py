@@ -73,6 +73,58 @@ class ZLoss(Penalty):
 
 
 @dataclass(frozen=True)
+class Magnitude(Penalty):
+    """R = λ·(a/u² + 1/a) with a = ‖x‖, kept in [l, u]: it is least at a = u, so that hidden states grow.
+
+    The part of MagFace that holds against its margin, which makes long hidden states dear. For a Projection.
+
+    Parameters
+    ----------
+    coefficient : float
+        λ ≥ 0.
+    shortest, longest : float
+        l and u, 0 < l < u.
+
+    Raises
+    ------
+    OptionError
+        λ negative or not finite; bounds that are none.
+
+    References
+    ----------
+    Meng, Zhao, Huang and Zhou, "MagFace", 2021 (arXiv 2103.06627), section 3.2.
+    """
+
+    coefficient: float = 35.0
+    shortest: float = 10.0
+    longest: float = 110.0
+
+    needs: ClassVar[frozenset[str]] = frozenset({"norm"})
+
+    def __post_init__(self) -> None:
+        shortest, longest = checks.require_bounds(self.shortest, self.longest, "Magnitude(shortest, longest)")
+        object.__setattr__(self, "shortest", shortest)
+        object.__setattr__(self, "longest", longest)
+        number = checks.require_nonnegative(self.coefficient, "Magnitude(coefficient)")
+        object.__setattr__(self, "coefficient", number)
+
+    def value(self, statistics: Mapping[str, Array]) -> Array:
+        a = self._kept(statistics["norm"])
+        return self.coefficient * (a / self.longest**2 + 1.0 / a)
+
+    def derivative(self, statistics: Mapping[str, Array]) -> dict[str, Array]:
+        norm = statistics["norm"]
+        a = self._kept(norm)
+        slope = self.coefficient * (1.0 / self.longest**2 - 1.0 / a**2)
+        inside = (norm >= self.shortest) & (norm <= self.longest)
+        return {"norm": namespace(norm).where(inside, slope, 0.0)}
+
+    def _kept(self, norm: Array) -> Array:
+        xp = namespace(norm)
+        return xp.where(norm < self.shortest, self.shortest, xp.where(norm > self.longest, self.longest, norm))
+
+
+@dataclass(frozen=True)
 class Entropy(Penalty):
     """R = c·H(Q), the entropy of the prediction, −Σ q log q. c < 0 is the confidence penalty, which asks for spread.
 

@@ -144,3 +144,40 @@ class BackwardCorrection(TargetStep):
         xp = namespace(t)
         inverse = np.linalg.inv(self.transition).tolist()
         return xp.matmul(t, xp.asarray(inverse, dtype=t.dtype, device=device_of(t)))
+
+
+@dataclass(frozen=True)
+class FlipCorrection(TargetStep):
+    """(t − ε/(K − 1))/(1 − ε·K/(K − 1)): an unbiased loss for labels that are another class with probability ε.
+
+    ``BackwardCorrection`` of a channel that treats all classes alike, without its matrix. For Indicators K = 2:
+    (t − ε)/(1 − 2ε) is above 1 for a yes, so the loss may be below zero.
+
+    Parameters
+    ----------
+    rate : float
+        ε in [0, (K − 1)/K): below one half for Indicators.
+
+    Raises
+    ------
+    OptionError
+        ε out of range.
+
+    References
+    ----------
+    Natarajan, Dhillon, Ravikumar and Tewari, "Learning with Noisy Labels", 2013, lemma 1.
+    """
+
+    rate: float
+
+    takes_elements = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rate", checks.require_fraction(self.rate, "FlipCorrection(rate)"))
+
+    def __call__(self, t: Array, prediction: Callable[[], Array]) -> Array:
+        classes = t.shape[-1]
+        others = self.rate / (classes - 1)
+        if not others * classes < 1.0:
+            raise OptionError("FlipCorrection(rate)", f"a number below {(classes - 1) / classes:g}", f"{self.rate:g}")
+        return (t - others) / (1.0 - others * classes)

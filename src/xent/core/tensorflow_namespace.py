@@ -125,6 +125,31 @@ def take_along_axis(x: Array, index: Array, axis: int = -1) -> Array:
     return tf.gather(x, index, axis=-1, batch_dims=x.shape.rank - 1)
 
 
+def sort(x: Array, *, axis: int = -1) -> Array:
+    return tf.sort(x, axis=axis)
+
+
+def cumulative_sum(x: Array, *, axis: int = -1) -> Array:
+    return tf.cumsum(x, axis=axis)
+
+
+def searchsorted(x1: Array, x2: Array, *, side: str = "left") -> Array:
+    """Where each number of x2 would stand in the sorted numbers x1, both of one axis."""
+    return tf.searchsorted(x1, x2, side=side, out_type=tf.int64)
+
+
+def concat(arrays: Sequence[Array], *, axis: int = 0) -> Array:
+    return tf.concat(arrays, axis)
+
+
+def stack(arrays: Sequence[Array], *, axis: int = 0) -> Array:
+    return tf.stack(arrays, axis)
+
+
+def nonzero(x: Array) -> tuple[Array, ...]:
+    return tuple(tf.unstack(tf.where(x), axis=-1))
+
+
 def take(x: Array, index: Array) -> Array:
     """x[index] of the first axis of x, for an index of any shape."""
     return tf.gather(x, index)
@@ -164,10 +189,6 @@ def moveaxis(x: Array, source: int, destination: int) -> Array:
     return tf.transpose(x, order)
 
 
-def stack(arrays: Sequence[Array], *, axis: int = 0) -> Array:
-    return tf.stack(arrays, axis=axis)
-
-
 def reshape(x: Array, shape: Sequence[int | None]) -> Array:
     if None not in shape:
         return tf.reshape(x, shape)
@@ -181,6 +202,10 @@ def broadcast_to(x: Array, shape: Sequence[int]) -> Array:
 
 def broadcast_like(x: Array, like: Array) -> Array:
     return tf.broadcast_to(x, tf.shape(like))
+
+
+def reshape_like(x: Array, like: Array) -> Array:
+    return tf.reshape(x, tf.shape(like))
 
 
 def of_shape(x: Array, like: Array, axis: int | None) -> Array:
@@ -201,6 +226,16 @@ def of_shape(x: Array, like: Array, axis: int | None) -> Array:
         return where(same, tf.cast(x, tf.int64), -1)
     x = x if x.dtype.is_floating else tf.cast(x, tf.float32)
     return where(same, x, float("nan"))
+
+
+def mark(index: Array, size: int) -> Array:
+    """Whether each of so many classes is among the indices (…, k) of its row."""
+    k = index.shape[-1]
+    flat = tf.reshape(index, (-1, k))
+    rows = tf.shape(flat, out_type=flat.dtype)[0]
+    at = tf.stack((tf.repeat(tf.range(rows), k), tf.reshape(flat, (-1,))), axis=-1)
+    found = tf.scatter_nd(at, tf.ones_like(at[:, 0]), tf.stack((rows, tf.constant(size, flat.dtype)))) > 0
+    return tf.reshape(found, tf.concat((tf.shape(index)[:-1], (size,)), 0))
 
 
 def size(x: Array) -> Array:

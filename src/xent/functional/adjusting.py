@@ -17,7 +17,7 @@ from xent.core.arrays import (
     namespace,
     to_index,
 )
-from xent.core.margins import Shift
+from xent.core.margins import Margin, Shift
 from xent.core.predictions import Logits, Projection
 from xent.core.scores import Scores
 from xent.core.values import Inspector, hard_rows
@@ -49,6 +49,8 @@ def adjusting(
         )
     if isinstance(Q, Projection) and Q.bias is not None and (scores.normalize or _angular(scores)):
         raise UndefinedPairError("scores=", "a Projection without a bias: a cosine has none", "Projection(bias=)")
+    if isinstance(scores.margin, Margin):
+        _require_lengths(scores, scores.margin, Q)
     classes = shape[axis] if shape else 1
     rows = t is None
     at = len(shape) - 1 if rows else axis
@@ -68,6 +70,24 @@ def adjusting(
     if isinstance(scores.margin, Shift) and not isinstance(scores.margin.margin, float):
         made["margin"] = Shift(_vector(scores.margin.margin, source, classes, "Shift(margin)", 0, 1))
     return replace(scores, **made), _index(P, target, classes, inspect)
+
+
+def _require_lengths(scores: Scores, margin: Margin, Q: Any) -> None:
+    """A margin that reads lengths, or changes every cosine, has them."""
+    name = type(margin).__name__
+    if margin.needs_norm and not isinstance(Q, Projection):
+        raise UndefinedPairError(
+            "Scores(margin=)",
+            f"a Projection: {name} reads the length of the hidden state",
+            type(Q).__name__,
+        )
+    if margin.changes_others and isinstance(Q, Projection) and scores.normalize != "both":
+        raise UndefinedPairError(
+            "Scores(margin=)",
+            f"cosines: {name} changes those of the other classes too",
+            f"a Projection with normalize={scores.normalize!r}",
+            'Write Scores(normalize="both", …).',
+        )
 
 
 def _angular(scores: Scores) -> bool:

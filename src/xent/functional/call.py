@@ -42,6 +42,8 @@ class Call:
     scores: Scores | None = None
     truth: Array | None = None
     angles: Angles | None = None
+    #: ‖x‖ of each row's hidden state, where a penalty reads it.
+    norm: Array | None = None
 
     @property
     def rows(self) -> bool:
@@ -69,7 +71,8 @@ class Call:
 
     def statistics(self) -> dict[str, Array]:
         """The row statistics that the task asks for, differentiable."""
-        return self.backend.rows(choose(self.task), self.q, self.target, self.link, self.task.want)
+        found = self.backend.rows(choose(self.task), self.q, self.target, self.link, self.task.want)
+        return found if self.norm is None else {**found, "norm": self.norm}
 
     def cleaned(self, *, infinite: bool = True) -> Call:
         """The call with zeros for the scores of examples that do not count, so that NaN in them goes nowhere.
@@ -101,6 +104,10 @@ class Call:
         if isinstance(target, HardTarget) and self.counted is not None:
             target = replace(target, index=self.xp.where(self.counted, target.index, 0))
         return dense_target(target, to_compute(self.q))
+
+    def element_losses(self) -> Array:
+        """v·t·(−log q) + (1 − t)·(−log(1 − q)) of each element, differentiable."""
+        return self.backend.element_losses(choose(self.task), self.q, self.link, self.t, self.positive_weight)
 
     def elements(self) -> tuple[Array, Array]:
         """(−log q, −log(1 − q)), differentiable."""

@@ -173,8 +173,9 @@ def value_and_grad(
         if extra is not None and c is not None and call.target is not None:
             each, lse, gradient = cpu.row_shaped(call.q, call.target, call.link, c, extra)
             value = total(call, reducer, each, lse, shaping, penalties)
-            return value, _to_user(call, Q, gradient, None)
+            return value, _to_user(call, Q, gradient)
         scored = call.scored()
+        by_norm = None
         c = parts(scored, reducer) if shaping is None and not penalties else None
         if c is not None and scored.target is not None:
             each, gradient = scored.kernel().row_fused(scored.q, scored.target, scored.link, c)
@@ -182,17 +183,17 @@ def value_and_grad(
         else:
             losses = _values(scored, shaping, penalties)
             value = reducer(scored, losses)
-            gradient = _gradient(scored, shaping, penalties, reducer.scale(scored, losses))
+            gradient, by_norm = _gradient(scored, shaping, penalties, reducer.scale(scored, losses))
         at_truth = None
         if call.scores is not None:
-            gradient, at_truth = pull_back(gradient, call.q, call.scores, call.truth, call.angles is None)
-        return value, _to_user(call, Q, gradient, at_truth)
+            gradient, at_truth = pull_back(gradient, call.q, call.scores, call.truth, call.angles)
+        return value, _to_user(call, Q, gradient, at_truth, by_norm)
 
 
-def _to_user(call: Call, Q: Q_, gradient: Array, at_truth: Array | None) -> Any:
+def _to_user(call: Call, Q: Q_, gradient: Array, at_truth: Array | None = None, by_norm: Array | None = None) -> Any:
     """The gradient by what Q holds, with the class axis where the user has it."""
     if isinstance(Q, Projection):
-        return projection_gradient(call, Q, gradient, at_truth)
+        return projection_gradient(call, Q, gradient, at_truth, by_norm)
     gradient = call.xp.astype(gradient, call.q.dtype, copy=False)
     return classes_at(gradient, call.axis) if call.rows else gradient
 
@@ -222,7 +223,8 @@ def _prepared(
 ) -> tuple[Call, tuple[Penalty, ...]]:
     penalties = _require_family(scores, shaping, penalties)
     scores = None if scores is None or scores.idle else scores
-    want = frozenset({"loss"}).union(*(p.needs for p in penalties))
+    needs: frozenset[str] = frozenset().union(*(p.needs for p in penalties))
+    want = (needs | {"loss"}) - {"norm"}
     call = prepare(
         P,
         Q,
@@ -232,6 +234,7 @@ def _prepared(
         scores=scores,
         step=target,
         want=want,  # type: ignore[arg-type]
+        norm="norm" in needs,
     )
     if not call.rows and penalties:
         raise UndefinedPairError(
@@ -294,6 +297,9 @@ def _values(call: Call, shaping: Shaping | None, penalties: tuple[Penalty, ...])
             found["loss"] = sum_classes(times(t, call.backend.apply(shaping, s)))
             return algebra.row_values(found, None, penalties, call.weight, call.counted, call.backend.apply)
         return algebra.row_values(call.statistics(), shaping, penalties, call.weight, call.counted, call.backend.apply)
+    if shaping is None:
+        found = {"loss": call.element_losses()}
+        return algebra.row_values(found, None, (), call.weight, call.counted, call.backend.apply)
     yes, no = call.elements()
     return algebra.element_values(
         yes, no, call.t, call.positive_weight, shaping, call.weight, call.counted, call.backend.apply
@@ -313,8 +319,10 @@ def _classes(call: Call) -> tuple[Call, Array, Array]:
     return call, call.backend.surprisals(call.q, call.link), call.class_truth()
 
 
-def _gradient(call: Call, shaping: Shaping | None, penalties: tuple[Penalty, ...], scale: Any) -> Array:
-    """The gradient by the scores, of rows with their classes last."""
+def _gradient(
+    call: Call, shaping: Shaping | None, penalties: tuple[Penalty, ...], scale: Any
+) -> tuple[Array, Array | None]:
+    """The gradient by the scores, of rows with their classes last; and by ‖x‖, where a penalty reads it."""
     kernel = call.kernel()
     if call.rows:
         target = call.target
@@ -324,10 +332,10 @@ def _gradient(call: Call, shaping: Shaping | None, penalties: tuple[Penalty, ...
         slopes = algebra.row_derivatives(call.statistics(), shaping, penalties, call.weight, call.counted)
         slopes = {name: slope * scale for name, slope in slopes.items()}
         coefficients = row_coefficients(slopes, target, call.classes)
-        return kernel.row_gradient(call.q, target, call.link, coefficients)
+        return kernel.row_gradient(call.q, target, call.link, coefficients), slopes.get("norm")
     yes, no = call.elements()
     a, b = algebra.element_derivatives(yes, no, call.t, call.positive_weight, shaping, call.weight, call.counted)
-    return kernel.element_gradient(call.q, call.link, a * scale, b * scale)
+    return kernel.element_gradient(call.q, call.link, a * scale, b * scale), None
 
 
 def _detached(call: Call) -> Call:
@@ -347,6 +355,7 @@ def _detached(call: Call) -> Call:
         scores=scores,
         angles=angles,
         q=detached(call.q),
+        norm=_cut(call.norm),
         target=target,
         t=_cut(call.t),
         weight=_cut(call.weight),

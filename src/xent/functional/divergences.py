@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xent.backends import on_arrays
-from xent.core import algebra
+from xent.core import algebra, checks
 from xent.core.arrays import Array, sum_classes, times
 from xent.core.reduction import Empty, Reduction
 from xent.functional.call import P_, Q_
@@ -71,6 +71,7 @@ def js_divergence(
     P: P_,
     Q: Q_,
     *,
+    beta: float = 0.5,
     weight: Any = None,
     class_weight: Any = None,
     reduction: Reduction = "mean",
@@ -79,13 +80,17 @@ def js_divergence(
 ) -> Array:
     """Jensen–Shannon divergence ½ KL(P‖M) + ½ KL(Q‖M) with M = ½ (P + Q), in nats: symmetric, between 0 and ln 2.
 
+    With weights: β KL(P‖M) + (1 − β) KL(Q‖M), M = βP + (1 − β)Q, between 0 and the entropy of (β, 1 − β). Divided by β
+    it tends to KL(P‖Q) as β → 0, and divided by 1 − β to KL(Q‖P) as β → 1.
+
     Rounding may leave it outside by a few eps of 1 + H(P).
 
-    Arguments, shapes, dtypes and errors as of ``cross_entropy``.
+    Arguments, shapes, dtypes and errors as of ``cross_entropy``; ``beta`` is a number in [0, 1].
 
     References
     ----------
-    Lin, "Divergence Measures Based on the Shannon Entropy", IEEE Transactions on Information Theory 37, 1991.
+    Lin, "Divergence Measures Based on the Shannon Entropy", IEEE Transactions on Information Theory 37, 1991: with
+    weights in section IV.
 
     Examples
     --------
@@ -94,25 +99,27 @@ def js_divergence(
     >>> round(float(xent.js_divergence(P, Q)), 4)
     0.6931
     """
+    beta = checks.require_fraction(beta, "beta=")
     reducer = Reducer(reduction, denominator, empty)
     call = prepare(P, Q, weight=weight, class_weight=class_weight).cleaned()
     with call.backend.quiet():
         if call.rows:
             q, log_q = call.class_probabilities()
-            terms = _half_divergences(call.class_truth(), log_truth(call), q, log_q)
+            terms = _to_mixture(call.class_truth(), log_truth(call), q, log_q, beta)
             found = {"loss": sum_classes(terms)}
         else:
             yes, no = call.elements()
             xp, t = call.xp, call.t
             found = {
-                "loss": _half_divergences(t, None, xp.exp(-yes), -yes)
-                + _half_divergences(1 - t, None, xp.exp(-no), -no)
+                "loss": _to_mixture(t, None, xp.exp(-yes), -yes, beta)
+                + _to_mixture(1 - t, None, xp.exp(-no), -no, beta)
             }
         divergence = algebra.row_values(found, None, (), call.weight, call.counted, algebra.plain)
         return reducer(call, divergence)
 
 
-def _half_divergences(p: Array, log_p: Array | None, q: Array, log_q: Array) -> Array:
-    """½ p log(p/m) + ½ q log(q/m) of each class, m = ½ (p + q)."""
-    log_m = log_mass((p + q) / 2)
-    return (times(p, (log_mass(p) if log_p is None else log_p) - log_m) + times(q, log_q - log_m)) / 2
+def _to_mixture(p: Array, log_p: Array | None, q: Array, log_q: Array, beta: float) -> Array:
+    """β p log(p/m) + (1 − β) q log(q/m) of each class, m = βp + (1 − β)q."""
+    log_m = log_mass(beta * p + (1.0 - beta) * q)
+    of_p = times(beta * p, (log_mass(p) if log_p is None else log_p) - log_m)
+    return of_p + times((1.0 - beta) * q, log_q - log_m)

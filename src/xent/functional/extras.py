@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xent.core.arrays import Array, detached, library, look_up, pick, to_compute
-from xent.core.margins import Shift
+from xent.core.margins import Margin, Shift
 from xent.core.penalties import Penalty, ZLoss
 from xent.core.scores import Scores
 from xent.core.shaping import Form, Shaping
@@ -51,6 +51,8 @@ def _simple(scores: Scores, hard: bool, call: Call) -> bool:
     if scores.softcap is not None or scores.allowed is not None or not isinstance(scores.scale, float):
         return False
     if call.angles is not None or (scores.margin is not None and not hard):
+        return False
+    if isinstance(scores.margin, Margin) and scores.margin.changes_others:
         return False
     fixed: tuple[Array | None, ...] = (scores.offset,)
     if isinstance(scores.margin, Shift):

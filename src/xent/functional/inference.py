@@ -1,14 +1,16 @@
-"""The scores of a model in use."""
+"""The scores of a model in use, and those that the softmax sees while it is trained."""
 
 from __future__ import annotations
 
-from xent.backends import find
+from xent.backends import find, on_arrays
 from xent.core.arrays import Array, classes_at, classes_last, to_compute
 from xent.core.predictions import Logits, Projection
 from xent.core.scores import Scores
 from xent.core.values import Inspector
 from xent.errors import UndefinedPairError
 from xent.functional.adjusting import adjusting
+from xent.functional.call import P_
+from xent.functional.prepare import prepare
 from xent.functional.projection import projected_scores
 from xent.functional.scoring import scored
 
@@ -27,3 +29,19 @@ def at_inference(scores: Scores | None, Q: Logits | Projection) -> Logits:
     x = projected_scores(Q, None, None, kept, None)[0] if isinstance(Q, Projection) else to_compute(source)
     found = scored(classes_last(x, axis) if shape else x, kept, None, None, find(source))
     return Logits(classes_at(found, axis) if shape else found, axis=axis)
+
+
+def in_training(scores: Scores | None, P: P_, Q: Logits | Projection) -> Logits:
+    """Q's scores after all of S1, with the margin at P's truth."""
+    if not isinstance(Q, (Logits, Projection)):
+        raise UndefinedPairError("in_training(Q)", "Logits or Projection", type(Q).__name__)
+    axis = Q.axis % (Q.hidden.ndim if isinstance(Q, Projection) else max(Q.scores.ndim, 1))
+    return Logits(_scored(P, Q, scores=scores), axis=axis)
+
+
+@on_arrays
+def _scored(P: P_, Q: Logits | Projection, *, scores: Scores | None) -> Array:
+    call = prepare(P, Q, scores=None if scores is None or scores.idle else scores)
+    with call.backend.quiet():
+        found = to_compute(call.scored().q)
+    return classes_at(found, call.axis) if call.rows else found

@@ -12,9 +12,10 @@ from xent.core.scores import Scores
 from xent.core.target_steps import TargetStep
 from xent.core.targets import Distribution, Indicators, Labels
 from xent.core.values import Inspector
+from xent.errors import UndefinedPairError
 from xent.functional.adjusting import adjusting
 from xent.functional.call import P_, PREDICTIONS, Q_, TARGETS, Call
-from xent.functional.projection import projected_scores
+from xent.functional.projection import hidden_norm, projected_scores
 from xent.functional.truth import binary_truth, counted_examples, retargeted, smoothing_of, soft_target, takes_part
 from xent.functional.verdict import sound
 from xent.functional.weights import along, weigh_rows, weight_array
@@ -37,6 +38,7 @@ def prepare(
     scores: Scores | None = None,
     step: TargetStep | None = None,
     want: frozenset[Statistic] = frozenset({"loss"}),
+    norm: bool = False,
     smooth: bool = True,
 ) -> Call:
     """Check P, Q and the weights, and bring them into the form that kernels take."""
@@ -71,12 +73,16 @@ def prepare(
     else:
         t = binary_truth(P, truth, source, inspect, smooth)
 
-    index, between = None, None
+    index, between, lengths = None, None, None
     if scores is not None:
         scores, index = adjusting(scores, P, Q, source, shape, axis, target, t, inspect)
     if isinstance(Q, Projection):
         with backend.quiet():
             q, between = projected_scores(Q, counted, w, scores, index)
+            if norm:
+                lengths = hidden_norm(Q, counted, w) if between is None else between.norm
+    elif norm:
+        raise UndefinedPairError("penalties=", "a Projection, whose hidden states have lengths", type(Q).__name__)
     else:
         q = source
     if rows:
@@ -96,7 +102,9 @@ def prepare(
             checks.require_vector(positive_weight, shape[axis] if shape else 1, "positive_weight=")
             positive_weight = along(positive_weight, axis, len(shape))
     task = _task(backend, q, "rows" if rows else "elements", link, target, want, found_sound)
-    return Call(backend, xp, task, q, axis, target, t, counted, w, positive_weight, reads, scores, index, between)
+    return Call(
+        backend, xp, task, q, axis, target, t, counted, w, positive_weight, reads, scores, index, between, lengths
+    )
 
 
 def prepare_prediction(Q: Any, *, weight: Any, want: frozenset[Statistic]) -> Call:
@@ -152,6 +160,11 @@ def prepare_truth(P: P_, *, axis: int, weight: Any) -> Call:
         t = binary_truth(P, truth, truth, inspect, True)
     task = _task(backend, like, "rows" if rows else "elements", "probs", target, frozenset())
     return Call(backend, xp, task, like, axis, target, t, counted, w, None, reads)
+
+
+def held_by(Q: Q_) -> Array:
+    """The array that Q holds; of a Projection the hidden states."""
+    return _shape_of(Q)[0]
 
 
 def _shape_of(Q: Q_) -> tuple[Array, Link, tuple[int, ...], int]:

@@ -58,23 +58,32 @@ def projected_scores(
     return made if Q.bias is None else made + xp.astype(Q.bias, dtype, copy=False), found
 
 
+def hidden_norm(Q: Projection, counted: Array | None, weight: Array | None) -> Array:
+    """‖x‖ of each row, 0 where it does not count."""
+    return normalized(mask_hidden(to_compute(Q.hidden), counted, weight))[1]
+
+
 def mask_hidden(hidden: Array, counted: Array | None, weight: Array | None) -> Array:
     """Zeros in the hidden states that do not count: NaN in them would reach the gradient of the classifier."""
     xp = namespace(hidden)
     if counted is not None:
         hidden = xp.where(counted[..., None], hidden, 0.0)
     if weight is not None:
-        idle = (weight == 0) & ~xp.all(xp.isfinite(hidden), axis=-1)
+        zero = weight == 0
+        if weight.ndim == hidden.ndim:  # of Indicators: one for each score of a hidden state
+            zero = xp.all(zero, axis=-1)
+        idle = zero & ~xp.all(xp.isfinite(hidden), axis=-1)
         hidden = xp.where(idle[..., None], 0.0, hidden)
     return hidden
 
 
 def projection_gradient(
-    call: Call, Q: Projection, g: Array, at_truth: Array | None
+    call: Call, Q: Projection, g: Array, at_truth: Array | None, by_norm: Array | None
 ) -> tuple[Array, Array, Array | None]:
-    """By hidden, weight and bias: g·W, gᵀ·h and Σ g; ``at_truth`` is the gradient by the score that a margin made."""
+    """By hidden, weight and bias: g·W, gᵀ·h and Σ g; ``at_truth`` is the gradient by the score that a margin made,
+    ``by_norm`` that by ‖x‖."""
     xp = namespace(g)
-    hidden = mask_hidden(to_compute(detached(Q.hidden)), call.counted, call.weight if call.rows else None)
+    hidden = mask_hidden(to_compute(detached(Q.hidden)), call.counted, call.weight)
     weight = xp.astype(detached(Q.weight), g.dtype, copy=False)
     scores = call.scores
     sides = None
@@ -93,6 +102,8 @@ def projection_gradient(
         if at_truth is not None:
             by_hidden, by_weight = _through_angle(call, sides, at_truth)
             d_hidden, d_weight = d_hidden + by_hidden, d_weight + by_weight
+    if by_norm is not None:
+        d_hidden = d_hidden + by_norm[..., None] * normalized(hidden)[0]
     d_bias = None if Q.bias is None else xp.astype(sum_classes(xp.matrix_transpose(flat)), Q.bias.dtype, copy=False)
     return xp.astype(d_hidden, Q.hidden.dtype, copy=False), xp.astype(d_weight, Q.weight.dtype, copy=False), d_bias
 

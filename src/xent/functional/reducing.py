@@ -35,7 +35,7 @@ class Reducer:
             reduction=self.reduction,
             denominator=self.denominator,
             empty=self.empty,
-            reads=self._reads(call),
+            reads=self._reads(call, each),
         )
 
     def scale(self, call: Call, each: Array) -> Array:
@@ -43,11 +43,10 @@ class Reducer:
         xp = call.xp
         if self.reduction != "mean":
             return xp.asarray(1.0, dtype=each.dtype, device=device_of(each))
-        found = divisor_of(each, call.weight, call.counted, self.denominator, reads=self._reads(call))
+        found = divisor_of(each, call.weight, call.counted, self.denominator, reads=self._reads(call, each))
         divisor = xp.asarray(found, dtype=each.dtype, device=device_of(each))
         return xp.where(divisor == 0, 0.0, 1.0 / xp.where(divisor == 0, 1.0, divisor))
 
-    def _reads(self, call: Call) -> bool:
-        # Whether the scores can be read is known; they may be gone from the call.
-        given = self.denominator
-        return call.reads and (given is None or isinstance(given, float) or call.backend.reads(given))
+    def _reads(self, call: Call, each: Array) -> bool:
+        # Not q: a call whose result is made together with its gradient holds none.
+        return call.reads and call.backend.reads(each, self.denominator)

@@ -20,6 +20,9 @@ from xent.kernels.composed import one_hot
 #: How near to 0 and π an angle may be where it is differentiated by its cosine.
 _NEAR = 1e-4
 
+#: Largest entries of a vector between which float32 holds its square.
+_SHORT, _LONG = 2.0**-50, 2.0**50
+
 
 @dataclass(frozen=True, eq=False)
 class Angles:
@@ -46,32 +49,33 @@ class _OfCosine:
 
     margin: Margin
 
-    def _theta(self, c: Array) -> Array:
+    def theta(self, c: Array) -> Array:
         xp = namespace(c)
         return xp.acos(xp.where(c > 1.0, 1.0, xp.where(c < -1.0, -1.0, c)))
 
     def value(self, c: Array) -> Array:
-        return self.margin.value(self._theta(c), None)
+        return self.margin.value(self.theta(c), None)
 
     def derivative(self, c: Array) -> Array:
         xp = namespace(c)
-        theta = self._theta(c)
+        theta = self.theta(c)
         theta = xp.where(theta < _NEAR, _NEAR, xp.where(theta > math.pi - _NEAR, math.pi - _NEAR, theta))
         return -self.margin.derivative(theta, None) / xp.sin(theta)
 
 
 def normalized(x: Array) -> tuple[Array, Array]:
-    """(x/‖x‖, ‖x‖) along the last axis; a vector of zeros stays zeros, and has a derivative of 0.
-
-    The largest |x| is taken out first, as a constant: a square may be more, or less, than the type holds.
-    """
+    """(x/‖x‖, ‖x‖) along the last axis; a vector of zeros stays zeros, and has a derivative of 0."""
     xp = namespace(x)
+    # Very long and very short ones are brought to a length of about 1 first, whose square neither overflows nor is 0.
     peak = detached(xp.max(xp.abs(x), axis=-1, keepdims=True))
-    zero = peak == 0
-    peak = xp.where(zero, 1.0, peak)
-    x = x / peak
-    length = xp.sqrt(xp.where(zero, 1.0, sum_classes(x * x, keepdims=True)))
-    return xp.where(zero, 0.0, x / length), xp.where(zero, 0.0, peak * length)[..., 0]
+    usual = ((peak > _SHORT) & (peak < _LONG)) | (peak == 0) | ~xp.isfinite(peak)
+    unit = xp.where(usual, 1.0, peak)
+    x = x / unit
+    square = sum_classes(x * x, keepdims=True)
+    positive = square > 0
+    norm = xp.where(positive, xp.sqrt(xp.where(positive, square, 1.0)), 0.0)
+    # x/1 would have a derivative of 1 at a vector of zeros.
+    return xp.where(square == 0, 0.0, x) / xp.where(positive, norm, 1.0), (norm * unit)[..., 0]
 
 
 def angles(x: Array, w: Array, norm: Array, lengths: Array, scores: Scores, index: Array) -> Angles:
@@ -99,7 +103,10 @@ def scored(x: Array, scores: Scores, index: Array | None, found: Angles | None, 
     if scores.softcap is not None:
         x = scores.softcap * xp.tanh(x / scores.softcap)
     if scores.margin is not None and index is not None:
-        x = _put(x, index, at_truth(pick(x, index), scores.margin, index, found, backend))
+        truth = pick(x, index)
+        if isinstance(scores.margin, Margin) and scores.margin.changes_others:
+            x = scores.margin.others(x, _angle(truth, scores.margin, found))
+        x = _put(x, index, at_truth(truth, scores.margin, index, found, backend))
     if not isinstance(scores.scale, float):
         # The derivative by the scale of a score of −∞ is 0·∞, which is 0.
         infinite = xp.isinf(x)
@@ -124,6 +131,11 @@ def at_truth(z: Array, margin: Margin | Shift, index: Array, found: Angles | Non
     return found.length * value
 
 
+def _angle(z: Array, margin: Margin, found: Angles | None) -> Array:
+    """θ at the truth, whose cosine is z, as a constant."""
+    return detached(found.theta) if found is not None else _OfCosine(margin).theta(detached(z))
+
+
 def slope_at_truth(z: Array, margin: Margin) -> Array:
     """The derivative of that by z, a cosine."""
     return _OfCosine(margin).derivative(z)
@@ -139,11 +151,13 @@ def _put(x: Array, index: Array, values: Array) -> Array:
     return xp.where(one_hot(index, x, xp), values[..., None], x)
 
 
-def pull_back(g: Array, x: Array, scores: Scores, index: Array | None, through: bool) -> tuple[Array, Array | None]:
+def pull_back(
+    g: Array, x: Array, scores: Scores, index: Array | None, found: Angles | None
+) -> tuple[Array, Array | None]:
     """From the gradient by z̃ to that by the scores x, and to that by the truth's own new score.
 
-    Without ``through`` the truth's entry of the first is 0, and the second is what flows to the margin. What is 0 stays
-    0, whatever a row that does not count holds.
+    Where the margin acted on angles the truth's entry of the first is 0, and the second is what flows to the margin.
+    What is 0 stays 0, whatever a row that does not count holds.
     """
     xp = namespace(g)
     if scores.allowed is not None:
@@ -154,7 +168,11 @@ def pull_back(g: Array, x: Array, scores: Scores, index: Array | None, through: 
     capped = x if scores.softcap is None else scores.softcap * xp.tanh(to_compute(x) / scores.softcap)
     if scores.margin is not None and index is not None and not isinstance(scores.margin, Shift):
         at_truth = pick(g, index)
-        slope = slope_at_truth(to_compute(pick(capped, index)), scores.margin) if through else xp.zeros_like(at_truth)
+        truth = to_compute(pick(capped, index))
+        slope = slope_at_truth(truth, scores.margin) if found is None else xp.zeros_like(at_truth)
+        if scores.margin.changes_others:
+            others = scores.margin.others_derivative(to_compute(capped), _angle(truth, scores.margin, found))
+            g = xp.where(g == 0, 0.0, g * others)
         g = _put(g, index, xp.astype(xp.where(at_truth == 0, 0.0, at_truth * slope), g.dtype, copy=False))
     if scores.softcap is not None:
         g = xp.where(g == 0, 0.0, g * (1.0 - (capped / scores.softcap) ** 2))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from xent.backends import Backend
+from typing import Any
+
+from xent.backends import Backend, find
 from xent.core import values
 from xent.core.arrays import Array, classes_last, compute_dtype, detached, device_of, namespace, to_compute
 from xent.core.target_steps import Smoothing, TargetStep
@@ -11,6 +13,7 @@ from xent.core.values import Inspector
 from xent.errors import UndefinedPairError
 from xent.functional.call import P_
 from xent.functional.verdict import sound
+from xent.functional.weights import weight_array
 from xent.kernels.composed import composed, dense_target
 from xent.kernels.protocol import HardTarget, Link, SoftTarget, Target
 
@@ -54,6 +57,13 @@ def soft_target(
     return SoftTarget(probs, on, off, log_probs)
 
 
+def _without_padding(x: Array, counted: Array) -> Array:
+    """Zeros in the rows of a teacher that do not count and hold NaN, so that it reaches neither value nor gradient."""
+    xp = namespace(x)
+    dead = ~counted & xp.any(xp.isnan(x), axis=-1)
+    return xp.where(dead[..., None], 0.0, x)
+
+
 def _probabilities(x: Array, like: Array) -> Array:
     """x in the type that Q is computed in."""
     return namespace(x).astype(x, compute_dtype(like), copy=False)
@@ -69,6 +79,8 @@ def probabilities_of(
 ) -> tuple[Array | None, Array | None]:
     """(probabilities, None) or (None, log-probabilities) of P, checked, classes last."""
     x = classes_last(truth, axis)
+    if P.holds != "probs" and inspect.counted is not None:
+        x = _without_padding(x, inspect.counted)
     if P.holds == "probs":
         hint = "If these are scores write Distribution.from_logits(…). If the class axis is another one, tell Q: axis=."
         if not sound(x, log=False, reads=inspect.reads):
@@ -127,3 +139,16 @@ def _binary(x: Array, link: Link) -> Array:
     xp = namespace(x)
     yes, no = composed.element_statistics(x, link)
     return xp.stack((xp.exp(-no), xp.exp(-yes)), axis=-1)
+
+
+def weight_of_labels(P: Labels | Distribution, weight: Any, like: Array) -> Any:
+    """A weight that is 0 for the labels which are ignored, for terms that have no labels of their own."""
+    counted = counted_examples(P, P.indices) if isinstance(P, Labels) else None
+    if counted is None:
+        return weight
+    xp = namespace(counted)
+    mask = xp.astype(counted, compute_dtype(like))
+    if weight is None:
+        return mask
+    w = weight_array(weight, like, "weight=", find(like).reads(like, weight))
+    return xp.where(counted, w, xp.zeros_like(mask))

@@ -2,9 +2,10 @@
 
 One code over Keras's TensorFlow, JAX and PyTorch backends. Signatures, shapes, reductions and dtypes are those of
 ``keras.losses``; ``xent.keras.metrics`` is ``keras.metrics``. Every difference is in the guide ("Use it in Keras").
+``xent.keras.heads`` holds layers that Keras has not: classifiers with a margin, learned temperatures.
 """
 
-from xent.keras import losses, metrics
+from xent.keras import heads, losses, metrics
 from xent.keras.losses import (
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
@@ -44,6 +45,7 @@ __all__ = [
     "categorical_crossentropy",
     "categorical_focal_crossentropy",
     "categorical_hinge",
+    "heads",
     "hinge",
     "kl_divergence",
     "losses",

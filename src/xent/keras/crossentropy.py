@@ -7,8 +7,8 @@ from typing import Any
 
 import keras
 
-from xent.core import algebra
 from xent.core.arrays import Array
+from xent.keras import kernel
 from xent.keras.kernel import Rows, elements
 from xent.keras.labels import class_indices
 from xent.keras.manners import (
@@ -78,8 +78,9 @@ def element_losses(y_true: Any, y_pred: Array, from_logits: bool, label_smoothin
     """The binary cross-entropy of each element, in float32 at least."""
     t = smoothed(truth(y_true, y_pred), label_smoothing)
     require_same_shape(t, y_pred, argument, "Write keras.ops.expand_dims(y_true, -1) if y_pred is a column.")
-    yes, no = surprisals(y_pred, from_logits, argument)
-    return algebra.element_values(yes, no, t, None, None, None, None, algebra.plain)
+    if from_logits:
+        return kernel.element_losses(y_pred, "logits", t)
+    return kernel.element_losses(clipped(probabilities(y_pred, argument)), "probs", t)
 
 
 def smoothed(t: Array, label_smoothing: float) -> Array:

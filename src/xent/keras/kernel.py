@@ -9,7 +9,7 @@ from typing import Literal
 import keras
 
 from xent.backends import Backend, find
-from xent.core.arrays import Array, device_name, dtype_name, library
+from xent.core.arrays import Array, compute_dtype, device_name, dtype_name, library, namespace
 from xent.kernels.protocol import Family, HardTarget, Link, Target, Task
 from xent.kernels.registry import choose
 
@@ -49,6 +49,14 @@ def elements(q: Array, link: Link) -> tuple[Array, Array]:
     backend = find(q)
     with backend.quiet():
         return backend.elements(choose(_task(q, "elements", link, "soft")), q, link)
+
+
+def element_losses(q: Array, link: Link, t: Array) -> Array:
+    """t·(−log q) + (1 − t)·(−log(1 − q)) of each element, in float32 at least, with 0·∞ = 0."""
+    backend = find(q)
+    t = namespace(q).astype(t, compute_dtype(q), copy=False)
+    with backend.quiet():
+        return backend.element_losses(choose(_task(q, "elements", link, "soft")), q, link, t, None)
 
 
 def _task(q: Array, family: Family, link: Link, kind: Literal["hard", "soft"]) -> Task:

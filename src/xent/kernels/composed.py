@@ -120,6 +120,32 @@ class Composed:
             gradient = _times(a, 1 / (1 - x), xp) - _times(b, 1 / x, xp)
         return xp.astype(xp.where((a == 0) & (b == 0), 0.0, gradient), q.dtype, copy=False)
 
+    def element_losses(
+        self, q: Array, link: Link, t: Array, positive_weight: Array | None, *, slopes: bool
+    ) -> tuple[Array, Array | None]:
+        xp = namespace(q)
+        x = to_compute(q)
+        no, yes = 1 - t, t if positive_weight is None else t * positive_weight
+        if link != "logits":
+            first, second = self.element_statistics(q, link)
+            loss = _times(yes, first, xp) + _times(no, second, xp)
+            return loss, self.element_gradient(q, link, no, yes) if slopes else None
+        # With m the mass of the side that x speaks against and o that of the other: m·|x| + (m + o)·log(1 + e).
+        size, positive = xp.abs(x), x >= 0
+        e = xp.exp(-size)
+        m, o = xp.where(positive, no, yes), xp.where(positive, yes, no)
+        loss = xp.where(m == 0, 0.0, m * size) + (1 if positive_weight is None else m + o) * xp.log1p(e)
+        if not slopes:
+            return loss, None
+        slope = (m - o * e) / (1 + e)
+        return loss, xp.astype(xp.where(positive, slope, -slope), q.dtype, copy=False)
+
+    def element_loss_gradient(self, q: Array, link: Link, t: Array, positive_weight: Array | None, g: Array) -> Array:
+        xp = namespace(q)
+        x = to_compute(q)
+        _, slope = self.element_losses(x, link, t, positive_weight, slopes=True)
+        return xp.astype(xp.where(g == 0, 0.0, g * slope), q.dtype, copy=False)
+
     def element_fused(
         self, q: Array, link: Link, t: Array, weight: Array | None, positive_weight: Array | None, scale: float
     ) -> tuple[Array, Array]:

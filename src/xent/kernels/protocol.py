@@ -137,6 +137,20 @@ class Kernel(Protocol):
         """a·∂(−log(1 − q)) + b·∂(−log q), in q's dtype."""
         ...
 
+    def element_losses(
+        self, q: Array, link: Link, t: Array, positive_weight: Array | None, *, slopes: bool
+    ) -> tuple[Array, Array | None]:
+        """(ℓ, ∂ℓ/∂q in q's dtype) of each element, ℓ = v·t·(−log q) + (1 − t)·(−log(1 − q)); the second on request.
+
+        t (any number, in the type of the arithmetic) and positive_weight (v; None is 1) broadcast to q's shape.
+        0·∞ = 0.
+        """
+        ...
+
+    def element_loss_gradient(self, q: Array, link: Link, t: Array, positive_weight: Array | None, g: Array) -> Array:
+        """g·∂ℓ/∂q in q's dtype; exactly 0 where g is 0, whatever the element holds."""
+        ...
+
     def element_fused(
         self, q: Array, link: Link, t: Array, weight: Array | None, positive_weight: Array | None, scale: float
     ) -> tuple[Array, Array]:

@@ -11,27 +11,48 @@ A loss is data: a ``Loss`` says what happens at each of the four places, and is 
     print(xent.losses.describe(loss))
 """
 
+from xent.core.adaptive_margins import AdaFace, CurricularFace, MagFace
 from xent.core.asymmetric_shaping import Asymmetric
 from xent.core.margins import Angular, LargeMargin, Margin, Shift
-from xent.core.penalties import Entropy
+from xent.core.penalties import Entropy, Magnitude
 from xent.core.robust_shaping import GeneralizedCrossEntropy, SymmetricCrossEntropy
 from xent.core.scores import Scores
 from xent.core.shaping import Poly1, Scaled
-from xent.core.target_steps import BackwardCorrection, HardBootstrap, Smoothing, TargetStep
-from xent.losses import imbalance, margins, noise
+from xent.core.target_steps import BackwardCorrection, FlipCorrection, HardBootstrap, Smoothing, TargetStep
+from xent.losses import (
+    adaptive,
+    contrastive,
+    distillation,
+    face,
+    fenchel_young,
+    gan,
+    gan_compared,
+    hierarchical,
+    imbalance,
+    language,
+    margins,
+    noise,
+    preference,
+    sampled,
+)
 from xent.losses.catalogue import Description, describe
 from xent.losses.loss import Loss
 
 __all__ = [
+    "AdaFace",
     "Angular",
     "Asymmetric",
     "BackwardCorrection",
+    "CurricularFace",
     "Description",
     "Entropy",
+    "FlipCorrection",
     "GeneralizedCrossEntropy",
     "HardBootstrap",
     "LargeMargin",
     "Loss",
+    "MagFace",
+    "Magnitude",
     "Margin",
     "Poly1",
     "Scaled",
@@ -40,8 +61,19 @@ __all__ = [
     "Smoothing",
     "SymmetricCrossEntropy",
     "TargetStep",
+    "adaptive",
+    "contrastive",
     "describe",
+    "distillation",
+    "face",
+    "fenchel_young",
+    "gan",
+    "gan_compared",
+    "hierarchical",
     "imbalance",
+    "language",
     "margins",
     "noise",
+    "preference",
+    "sampled",
 ]

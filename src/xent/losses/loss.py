@@ -17,7 +17,7 @@ from xent.core.target_steps import TargetStep
 from xent.functional import cross_entropy, value_and_grad
 from xent.functional.adjusting import beside
 from xent.functional.call import P_, Q_
-from xent.functional.inference import at_inference
+from xent.functional.inference import at_inference, in_training
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +132,10 @@ class Loss:
     def at_inference(self, Q: Logits | Projection) -> Logits:
         """The scores that a model has when it is used: with scale, softcap and mask, without margin and offset."""
         return at_inference(self.scores, Q)
+
+    def in_training(self, P: P_, Q: Logits | Projection) -> Logits:
+        """The scores that the softmax sees while a model is trained: with margin and offset too."""
+        return in_training(self.scores, P, Q)
 
     def but(self, **changes: Any) -> Loss:
         """The same loss with some of its parts changed."""

@@ -6,8 +6,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from xent.core.arrays import Array, times
-from xent.optax.rows import elements
+from xent.core.arrays import Array, compute_dtype, times
+from xent.optax.rows import element_losses, elements
 from xent.optax.shapes import require_floating, together
 
 #: An exponent of a number that float32 holds.
@@ -45,8 +45,8 @@ def sigmoid_binary_cross_entropy(logits: Any, labels: Any) -> Array:
     >>> round(float(optax.sigmoid_binary_cross_entropy(jnp.array(0.0), 1)), 4)
     0.6931
     """
-    z, t, yes, no = _sides(logits, labels)
-    return (times(t, yes) + times(1 - t, no)).astype(z.dtype)
+    z, t = together(require_floating(logits, "logits"), jnp.asarray(labels), ("logits", "labels"))
+    return element_losses(z, t.astype(compute_dtype(z))).astype(z.dtype)
 
 
 def sigmoid_focal_loss(logits: Any, labels: Any, *, alpha: Any = None, gamma: Any = 2.0) -> Array:

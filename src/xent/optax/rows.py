@@ -31,7 +31,16 @@ def row_loss(q: Array, t: Array) -> Array:
 
 def elements(q: Array) -> tuple[Array, Array]:
     """(softplus(−z), softplus(z)) of each score."""
-    task = Task(
+    return backend.elements(choose(_element_task(q)), q, "logits")
+
+
+def element_losses(q: Array, t: Array) -> Array:
+    """t·softplus(−z) + (1 − t)·softplus(z) of each score, with 0·∞ = 0."""
+    return backend.element_losses(choose(_element_task(q)), q, "logits", t, None)
+
+
+def _element_task(q: Array) -> Task:
+    return Task(
         "elements",
         "logits",
         "soft",
@@ -42,4 +51,3 @@ def elements(q: Array) -> tuple[Array, Array]:
         frozenset({"loss"}),
         traced=backend.traced(q),
     )
-    return backend.elements(choose(task), q, "logits")

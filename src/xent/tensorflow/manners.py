@@ -8,8 +8,7 @@ from typing import Any, Literal, NoReturn
 import tensorflow as tf
 
 from xent.backends.tensorflow import backend
-from xent.core import algebra
-from xent.core.arrays import Array, device_name, dtype_name
+from xent.core.arrays import Array, compute_dtype, device_name, dtype_name
 from xent.errors import KindError
 from xent.kernels.protocol import HardTarget, SoftTarget, Target, Task
 from xent.kernels.registry import choose
@@ -47,10 +46,9 @@ def row_losses(q: Array, target: Target) -> Array:
 
 def element_losses(q: Array, t: Array, positive_weight: Array | None) -> Array:
     """t·v·(−log σ(z)) + (1 − t)·(−log σ(−z)) of each element, in float32 at least."""
-    yes, no = backend.elements(choose(_task(q, "elements", None)), q, "logits")
-    t = tf.cast(t, yes.dtype)
-    v = None if positive_weight is None else tf.cast(positive_weight, yes.dtype)
-    return algebra.element_values(yes, no, t, v, None, None, None, backend.apply)
+    kind = compute_dtype(q)
+    v = None if positive_weight is None else tf.cast(positive_weight, kind)
+    return backend.element_losses(choose(_task(q, "elements", None)), q, "logits", tf.cast(t, kind), v)
 
 
 def _task(q: Array, family: Literal["rows", "elements"], target: Target | None) -> Task:

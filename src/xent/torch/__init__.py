@@ -1,9 +1,11 @@
 """PyTorch's losses under PyTorch's names: ``import xent.torch as F``, or one changed import, is the whole migration.
 
 Signatures, shapes, defaults, denominators, dtypes and errors are those of ``torch.nn.functional`` and ``torch.nn``;
-every difference is in the guide ("Migrate from PyTorch"). ``patch()`` routes PyTorch's own names here.
+every difference is in the guide ("Migrate from PyTorch"). ``patch()`` routes PyTorch's own names here. ``losses`` holds
+modules that PyTorch has not: classifiers with a margin, learned temperatures.
 """
 
+from xent.torch import losses
 from xent.torch.binary import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -45,6 +47,7 @@ __all__ = [
     "cross_entropy",
     "kl_div",
     "linear_cross_entropy",
+    "losses",
     "multi_margin_loss",
     "multilabel_margin_loss",
     "multilabel_soft_margin_loss",

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from xent.backends.jax.element_losses import element_losses
 from xent.backends.jax.elements import elements
 from xent.backends.jax.kernel import operating
 from xent.backends.jax.memory import readable
@@ -17,7 +18,7 @@ from xent.backends.jax.row_sum import row_losses, row_sum
 from xent.backends.jax.rows import rows
 from xent.backends.jax.surprisals import surprisals
 from xent.backends.spec import Spec
-from xent.core.arrays import Array, dtype_name
+from xent.core.arrays import Array, dtype_name, times
 from xent.core.shaping import Shaping
 from xent.kernels.extra import Extra
 from xent.kernels.protocol import Kernel, Link, Statistic, Target
@@ -79,6 +80,13 @@ class JaxBackend:
 
     def elements(self, kernel: Kernel, q: Array, link: Link) -> tuple[Array, Array]:
         return elements(q, link)
+
+    def element_losses(self, kernel: Kernel, q: Array, link: Link, t: Array, positive_weight: Array | None) -> Array:
+        if dtype_name(q) in ("float32", "float64"):
+            return element_losses(q, link, t, positive_weight)
+        # A slope in half precision would be rounded twice.
+        yes, no = elements(q, link)
+        return times(t if positive_weight is None else t * positive_weight, yes) + times(1 - t, no)
 
     def surprisals(self, q: Array, link: Link) -> Array:
         return surprisals(q, link)

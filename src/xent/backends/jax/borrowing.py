@@ -29,7 +29,13 @@ def _arrays(values: Any) -> Iterator[Any]:
         if hasattr(value, "dtype"):
             yield value
         elif is_dataclass(value) and not isinstance(value, type):
-            yield from (x for field in fields(value) if hasattr(x := getattr(value, field.name), "dtype"))
+            for field in fields(value):
+                held = getattr(value, field.name)
+                if hasattr(held, "dtype"):
+                    yield held
+                else:
+                    # A margin is held by the Scores that are given, and may hold JAX's arrays itself.
+                    yield from (x for x in _arrays((held,)) if library(x) == "jax")
 
 
 def _viewed(value: Any) -> Any:

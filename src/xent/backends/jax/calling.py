@@ -46,18 +46,24 @@ def _may_call(module: Any) -> bool:
 
 @cache
 def _register() -> Any:
+    from xent.backends.jax.element_losses import ElementLosses
     from xent.backends.jax.row_sum import Fused
     from xent.backends.jax.rows import Gradient, Statistics, Tangents
     from xent.backends.spec import Spec
-    from xent.kernels.cpu import softmax  # noqa: F401  not first imported on a thread of XLA's
+    from xent.kernels.cpu import elements, softmax  # noqa: F401  not first imported on a thread of XLA's
 
     jobs = {kind.__name__: kind for kind in (Statistics, Tangents, Gradient, Fused)}
+
+    def job_of(what: dict[str, Any]) -> Any:
+        if what["kind"] == ElementLosses.__name__:
+            return ElementLosses(what["link"], what["slopes"])
+        spec = what["spec"]
+        return jobs[what["kind"]](Spec(spec["link"], tuple(spec["want"]), spec["on"], spec["off"]))
 
     @cache
     def read(text: bytes) -> tuple[Any, tuple[str, ...]]:
         what = foreign.described(text)
-        spec = what["spec"]
-        return jobs[what["kind"]](Spec(spec["link"], tuple(spec["want"]), spec["on"], spec["off"])), what["names"]
+        return job_of(what), what["names"]
 
     def work(text: bytes, arguments: list[Any], results: list[Any]) -> None:
         job, names = read(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ from xent.backends.jax.operation import Result, operate
 from xent.backends.jax.rows import compute_dtype_of
 from xent.backends.slopes import ElementSlopes, without_dead_elements
 from xent.core.arrays import Array, dtype_name, library, namespace, times, to_compute
-from xent.kernels.protocol import Kernel, Link, Task
+from xent.kernels.protocol import Kernel, Link, Statistic, Task
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,17 @@ class ElementJob:
 
     link: Link
 
+    #: See ``Task``.
+    want: ClassVar[frozenset[Statistic]] = frozenset()
+
     def depth(self, name: str) -> int:
         return 0
 
     def task(self, x: dict[str, Any], device: str, *, traced: bool) -> Task:
         q = x["q"]
         name = "jax" if traced else library(q)
-        return Task("elements", self.link, "soft", name, device, dtype_name(q), tuple(q.shape), traced=traced)
+        shape = tuple(q.shape)
+        return Task("elements", self.link, "soft", name, device, dtype_name(q), shape, self.want, traced=traced)
 
     def transpose(self, cotangents: Sequence[Any], x: dict[str, Array]) -> Array:
         raise AssertionError("not linear")

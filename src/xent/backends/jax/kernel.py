@@ -38,6 +38,14 @@ class Operating:
     def element_gradient(self, q: Array, link: Link, a: Array, b: Array) -> Array:
         return operate(ElementGradient(link), q=q, a=a, b=b)[0]
 
+    def element_losses(
+        self, q: Array, link: Link, t: Array, positive_weight: Array | None, *, slopes: bool
+    ) -> tuple[Array, Array | None]:
+        raise AssertionError("the backend has its own")
+
+    def element_loss_gradient(self, q: Array, link: Link, t: Array, positive_weight: Array | None, g: Array) -> Array:
+        raise AssertionError("the backend has its own")
+
     def element_fused(
         self, q: Array, link: Link, t: Array, weight: Array | None, positive_weight: Array | None, scale: float
     ) -> tuple[Array, Array]:

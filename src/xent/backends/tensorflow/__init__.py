@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from xent.backends.tensorflow.compiled import in_graph
+from xent.backends.tensorflow.element_losses import element_losses
 from xent.backends.tensorflow.elements import elements
 from xent.backends.tensorflow.rows import rows
 from xent.backends.tensorflow.shaping import shape
@@ -75,6 +76,9 @@ class TensorflowBackend:
 
     def elements(self, kernel: Kernel, q: Array, link: Link) -> tuple[Array, Array]:
         return elements(q, kernel, link)
+
+    def element_losses(self, kernel: Kernel, q: Array, link: Link, t: Array, positive_weight: Array | None) -> Array:
+        return element_losses(q, t, positive_weight, kernel, link)
 
     def surprisals(self, q: Array, link: Link) -> Array:
         return surprisals(q, link)

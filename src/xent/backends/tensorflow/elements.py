@@ -43,7 +43,7 @@ def _gradient(q: Array, a: Array, b: Array, kernel: Kernel, link: Link) -> Array
     """a·∂(−log(1 − q)) + b·∂(−log q); differentiable in q, a and b."""
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def gradient(q: Array, a: Array, b: Array) -> tuple[Array, Callable[[Array], tuple[Array, Array, Array]]]:
+    def made(q: Array, a: Array, b: Array) -> tuple[Array, Callable[[Array], tuple[Array, Array, Array]]]:
         def backward(g: Array) -> tuple[Array, Array, Array]:
             x = to_compute(without_dead_elements(q, a, b))
             by = ElementSlopes(x, link, tf.sigmoid)
@@ -54,5 +54,5 @@ def _gradient(q: Array, a: Array, b: Array, kernel: Kernel, link: Link) -> Array
             return compiled(_gradient_in_graph, link, q, a, b), backward
         return kernel.element_gradient(q, link, a, b), backward
 
-    found: Array = gradient(q, a, b)
+    found: Array = made(q, a, b)
     return found

@@ -32,7 +32,9 @@ def rows(q: Array, index: Any, probs: Any, log_probs: Any, spec: Spec) -> tuple[
             found, peak, rest = compiled(_in_graph, spec, q, index, probs, log_probs)
             found = {name: x + tf.cast(refuse_forward_mode(q), x.dtype) for name, x in found.items()}
         else:
-            each = spec.kernel.row_statistics(q, target, spec.link, frozenset(spec.want))
+            # A tape sees what a custom gradient closes over: the target's derivative is that of ``_of_target`` alone.
+            fixed = spec.target(index, _constant(probs), _constant(log_probs))
+            each = spec.kernel.row_statistics(q, fixed, spec.link, frozenset(spec.want))
             found = {name: getattr(each, name) for name in spec.want}
 
         def backward(*grads: Array) -> Array:
@@ -50,6 +52,10 @@ def rows(q: Array, index: Any, probs: Any, log_probs: Any, spec: Spec) -> tuple[
         x + _of_target(held, x, q, target, spec.link, name) if name in ("loss", "divergence") else x
         for name, x in zip(spec.want, found, strict=True)
     )
+
+
+def _constant(x: Array | None) -> Array | None:
+    return None if x is None else tf.stop_gradient(x)
 
 
 def _of_target(held: Array, like: Array, q: Array, target: SoftTarget, link: Link, name: Statistic) -> Array:

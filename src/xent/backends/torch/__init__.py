@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from xent.backends.torch.element_losses import element_losses
 from xent.backends.torch.elements import elements
 from xent.backends.torch.lean import KINDS, plain
 from xent.backends.torch.row_sum import row_sum
@@ -87,6 +88,9 @@ class TorchBackend:
 
     def elements(self, kernel: Kernel, q: Array, link: Link) -> tuple[Array, Array]:
         return elements(q, kernel, link)
+
+    def element_losses(self, kernel: Kernel, q: Array, link: Link, t: Array, positive_weight: Array | None) -> Array:
+        return element_losses(q, t, positive_weight, kernel, link)
 
     def surprisals(self, q: Array, link: Link) -> Array:
         return surprisals(q, link)

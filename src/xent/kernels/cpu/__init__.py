@@ -61,6 +61,18 @@ class Cpu:
 
         return elements.gradient(q, link, a, b)
 
+    def element_losses(
+        self, q: Array, link: Link, t: Array, positive_weight: Array | None, *, slopes: bool
+    ) -> tuple[Array, Array | None]:
+        from xent.kernels.cpu import elements
+
+        return elements.losses(q, link, t, positive_weight, slopes)
+
+    def element_loss_gradient(self, q: Array, link: Link, t: Array, positive_weight: Array | None, g: Array) -> Array:
+        from xent.kernels.cpu import elements
+
+        return elements.loss_gradient(q, link, t, positive_weight, g)
+
     def element_fused(
         self, q: Array, link: Link, t: Array, weight: Array | None, positive_weight: Array | None, scale: float
     ) -> tuple[Array, Array]:

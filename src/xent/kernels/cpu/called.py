@@ -22,8 +22,10 @@ class Called(Cpu):
             return "it is called from code that JAX compiles"
         if task.device != "cpu":
             return f"it runs on arrays in memory, not on {task.device}"
-        if task.family != "rows" or task.link != "logits":
-            return "it takes rows of scores (Labels or Distribution with Logits)"
+        if task.family == "rows" and task.link != "logits":
+            return "of rows it takes scores (Labels or Distribution with Logits)"
+        if task.family == "elements" and "loss" not in task.want:
+            return "of elements it takes their losses"
         if "divergence" in task.want:
             return "it does not compute divergences"
         if task.dtype not in FLOATING:

@@ -229,7 +229,7 @@ def _others(link, x, t, w, v, scale, parts, loss, g):  # type: ignore[no-untyped
 
 
 @jit
-def fused(xs, like, mode, ts, t_kind, kind, link, weights, scale, begin, end, count, gs, sums):  # type: ignore[no-untyped-def]
+def fused(xs, like, mode, ts, t_kind, kind, link, weights, scale, begin, end, count, gs, sums, ls):  # type: ignore[no-untyped-def]
     """Blocks begin … end of ``count`` elements: Σ ℓ of each block to sums, scale·∂ℓ to gs; Σ ℓ of the last block.
 
     Parameters
@@ -240,7 +240,8 @@ def fused(xs, like, mode, ts, t_kind, kind, link, weights, scale, begin, end, co
     link : see LINKS
     weights : None; or how the weight lies and its address, the same of the positive weight, and the length of the last
         axis. Weights are of the type of the arithmetic.
-    gs, sums : addresses of the gradient, and of one float64 a block or 0
+    gs, sums : addresses of the gradient, or None; and of one float64 a block or 0
+    ls : address of the losses, which are then not added; or None
     """
     work = np.empty((6, CHUNK), kind.dtype)
     scratch, t_, w_, v_, loss, packed = work[0], work[1], work[2], work[3], work[4], work[5]
@@ -266,8 +267,12 @@ def fused(xs, like, mode, ts, t_kind, kind, link, weights, scale, begin, end, co
             size = min(CHUNK, stop - at)
             x = load(xs + at * like.itemsize, like, size, mode, scratch[:size])
             t = _target(ts, t_kind, at, size, kind, t_)
-            there = gs + at * like.itemsize
-            g = row_at(there, kind, size) if mode == 0 else packed[:size]
+            there = 0
+            if gs is not None:
+                there = gs + at * like.itemsize
+            g = row_at(there, kind, size) if mode == 0 and gs is not None else packed[:size]
+            if ls is not None:
+                loss = row_at(ls + at * kind.itemsize, kind, size)
             if weights is None:
                 w, v = w_[:size], v_[:size]
             else:
@@ -279,8 +284,10 @@ def fused(xs, like, mode, ts, t_kind, kind, link, weights, scale, begin, end, co
                 _plain_scores(x, t, c, loss, g)
             else:
                 _scores(x, t, w, v, c, loss, g)
-            store(g, there, like, mode)
-            _add(loss, size, lanes)
+            if gs is not None:
+                store(g, there, like, mode)
+            if ls is None:
+                _add(loss, size, lanes)
         total = 0.0
         for i in range(LANES):
             total += lanes[i]

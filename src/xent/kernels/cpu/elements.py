@@ -121,16 +121,61 @@ def fused_sum(
     code = loops.LINKS[link]
     blocks = _blocks(count)
     if blocks <= 1:
-        return float(loops.fused(xs, like, mode, ts, t_kind, kind, code, weights, scale, 0, blocks, count, gs, 0))
+        return float(loops.fused(xs, like, mode, ts, t_kind, kind, code, weights, scale, 0, blocks, count, gs, 0, None))
     sums = np.empty(blocks)
     address = sums.ctypes.data
 
     def work(begin: int, end: int) -> None:
-        loops.fused(xs, like, mode, ts, t_kind, kind, code, weights, scale, begin, end, count, gs, address)
+        loops.fused(xs, like, mode, ts, t_kind, kind, code, weights, scale, begin, end, count, gs, address, None)
 
     _share(count, work)
     # Not NumPy's sum, which warns of ∞ − ∞.
     return sum(sums.tolist())
+
+
+def losses(
+    q: Array, link: Link, t: Array, positive_weight: Array | None, slopes: bool, out: Any = (None, None)
+) -> tuple[Array, Array | None]:
+    """See ``Kernel.element_losses``; the slopes only where they are asked for. ``out``: contiguous arrays for them."""
+    x = Elements(q)
+    each = np.empty(x.count, x.kind.dtype) if out[0] is None else out[0].reshape(-1)
+    found = None
+    if slopes:
+        found = gradient_like((x.count,), x.like.dtype) if out[1] is None else out[1].reshape(-1)
+    _walk(x, link, t, None, positive_weight, 1.0, found, each)
+    return x.statistic(each), None if found is None else x.gradient(found)
+
+
+def loss_gradient(q: Array, link: Link, t: Array, positive_weight: Array | None, g: Array) -> Array:
+    """See ``Kernel.element_loss_gradient``."""
+    x = Elements(q)
+    found = gradient_like((x.count,), x.like.dtype)
+    _walk(x, link, t, g, positive_weight, 1.0, found, None)
+    return x.gradient(found)
+
+
+def _walk(
+    x: Elements, link: Link, t: Array, weight: Array | None, positive_weight: Array | None, scale: float,
+    gradient: Any, each: Any,
+) -> None:  # fmt: skip
+    """``element_loops.fused`` for what is not added up."""
+    values, kind = _target(x, t)
+    weights, alive = _weights(x, weight, positive_weight)
+    code, blocks = loops.LINKS[link], _blocks(x.count)
+    gs = None if gradient is None else gradient.ctypes.data
+    ls = None if each is None else each.ctypes.data
+
+    def work(begin: int, end: int) -> None:
+        loops.fused(
+            x.address, x.like, x.mode, values.ctypes.data, kind, x.kind, code, weights, scale, begin, end, x.count,
+            gs, 0, ls,
+        )  # fmt: skip
+
+    if blocks <= 1:
+        work(0, blocks)
+    else:
+        _share(x.count, work)
+    del alive  # the weights, whose addresses have been used
 
 
 def _target(x: Elements, t: Array) -> tuple[Any, int]:

@@ -68,6 +68,14 @@ class Pick:
     def element_gradient(self, q: Array, link: Link, a: Array, b: Array) -> Array:
         raise AssertionError("refused in refuses()")
 
+    def element_losses(
+        self, q: Array, link: Link, t: Array, positive_weight: Array | None, *, slopes: bool
+    ) -> tuple[Array, Array | None]:
+        raise AssertionError("refused in refuses()")
+
+    def element_loss_gradient(self, q: Array, link: Link, t: Array, positive_weight: Array | None, g: Array) -> Array:
+        raise AssertionError("refused in refuses()")
+
     def element_fused(
         self, q: Array, link: Link, t: Array, weight: Array | None, positive_weight: Array | None, scale: float
     ) -> tuple[Array, Array]:
