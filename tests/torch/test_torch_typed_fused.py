@@ -143,10 +143,14 @@ def test_a_denominator_that_cannot_be_is_refused_here_too(bad: float) -> None:
         xent.cross_entropy(xent.Labels(Y, ignore=-1), xent.Logits(Z.clone().requires_grad_()), denominator=bad)
 
 
-@pytest.mark.parametrize("options", [{"shaping": xent.Focal(2.0)}, {"penalties": [xent.ZLoss(0.1)]}], ids=str)
-def test_what_needs_the_loss_first_takes_the_general_way(options: dict[str, Any]) -> None:
+KNOWN = [{"shaping": xent.Focal(2.0)}, {"penalties": [xent.ZLoss(0.1)]}, {"scores": xent.losses.Scores(scale=2.0)}]
+OTHERS = [{"penalties": [xent.losses.Entropy(0.1)]}, {"scores": xent.losses.Scores(softcap=5.0)}]
+
+
+@pytest.mark.parametrize(("options", "known"), [*((o, True) for o in KNOWN), *((o, False) for o in OTHERS)], ids=str)
+def test_what_the_pass_does_not_know_takes_the_general_way(options: dict[str, Any], known: bool) -> None:
     z = Z.clone().requires_grad_()
-    assert not is_fused(xent.cross_entropy(xent.Labels(Y, ignore=-1), xent.Logits(z), **options))
+    assert is_fused(xent.cross_entropy(xent.Labels(Y, ignore=-1), xent.Logits(z), **options)) == known
     assert not is_fused(xent.cross_entropy(xent.Labels(Y, ignore=-1), xent.Logits(z), reduction="none"))
 
 

@@ -15,8 +15,8 @@ from xent.errors import OptionError
 class GeneralizedCrossEntropy(Shaping):
     """Generalized cross-entropy: φ(ℓ) = (1 − e^{−qℓ})/q = (1 − p^q)/q, from ℓ (q → 0) to the absolute error (q = 1).
 
-    φ′(ℓ) = e^{−qℓ} = p^q. With a truncation k the loss of an example whose p ≤ k is the constant (1 − k^q)/q, and its
-    gradient 0.
+    φ′(ℓ) = e^{−qℓ} = p^q. With a truncation k the loss of an example whose p < k is the constant (1 − k^q)/q, and its
+    gradient 0. At p = k, where every example of a model of zeros with 1/k classes is, the gradient is that from above.
 
     Parameters
     ----------

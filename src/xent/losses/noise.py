@@ -53,7 +53,7 @@ def label_smoothing(epsilon: float, *, formula: Literal["uniform", "others"] = "
 
 
 @member(
-    "(1 − e^{−qℓ})/q; 0 gradient where p ≤ k",
+    "(1 − e^{−qℓ})/q; 0 gradient where p < k",
     gradient="a = w·e^{−qℓ}·Σt, b = w·e^{−qℓ}",
     source="Zhang and Sabuncu, Generalized Cross Entropy Loss, 2018, arXiv 1805.07836",
     places="S3",
