@@ -2,7 +2,7 @@
 
     L_i = w_i·(φ(ℓ_i) + Σ R(statistics of row i))           rows: Labels and Distribution
     L_i = w_i·(t·v·φ(yes) + (1 − t)·φ₋(no))                 elements: Indicators, with v the positive weight
-    L_i = w_i·(t·v + 1 − t)·φ(t·yes + (1 − t)·no)           … where φ reads a soft target as "surprisal"
+    L_i = w_i·(t·v·φ(ℓ) + (1 − t)·φ₋(ℓ)), ℓ = t·yes + (1 − t)·no       … where φ reads a soft target as "surprisal"
 
 Everything here is arithmetic on N numbers, or on the elements of Indicators, in any array namespace. ``apply`` is how
 a backend evaluates φ: plainly, or so that its framework can differentiate it.
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from xent.core.arrays import Array, namespace
+from xent.core.arrays import Array, namespace, times
 from xent.core.penalties import Penalty
 from xent.core.shaping import Shaping
 
@@ -105,7 +105,11 @@ def element_values(
     if shaping is None:
         value = t * v * clean["yes"] + (1 - t) * clean["no"]
     elif shaping.soft == "surprisal":
-        value = (t * v + (1 - t)) * apply(shaping, t * clean["yes"] + (1 - t) * clean["no"])
+        mean = t * clean["yes"] + (1 - t) * clean["no"]
+        if shaping.no is shaping:
+            value = (t * v + (1 - t)) * apply(shaping, mean)
+        else:
+            value = times(t * v, apply(shaping, mean)) + times(1 - t, apply(shaping.no, mean))
     else:
         value = t * v * apply(shaping, clean["yes"]) + (1 - t) * apply(shaping.no, clean["no"])
     return _weighted(value, weight, counted)
@@ -124,7 +128,8 @@ def element_derivatives(
     v = 1.0 if positive_weight is None else positive_weight
     clean = _clean_elements(yes, no, t, v, weight, counted)
     if shaping is not None and shaping.soft == "surprisal":
-        slope = (t * v + (1 - t)) * shaping.derivative(t * clean["yes"] + (1 - t) * clean["no"])
+        mean = t * clean["yes"] + (1 - t) * clean["no"]
+        slope = t * v * shaping.derivative(mean) + (1 - t) * shaping.no.derivative(mean)
         a, b = (1 - t) * slope, t * slope
     else:
         a = (1 - t) * shaped_derivative(None if shaping is None else shaping.no, clean["no"])

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from xent.core import checks
-from xent.core.arrays import Array, namespace
+from xent.core.arrays import Array, as_array, namespace
 from xent.errors import OptionError
 
 Boundary: TypeAlias = Literal["continue", "linear", "clip", "easy"]
@@ -77,7 +77,9 @@ class Shift:
     margin: Any
 
     def __post_init__(self) -> None:
-        if not getattr(self.margin, "shape", ()) and not isinstance(self.margin, (list, tuple)):
+        if getattr(self.margin, "shape", ()) or isinstance(self.margin, (list, tuple)):
+            object.__setattr__(self, "margin", as_array(self.margin, "Shift(margin)"))
+        else:
             object.__setattr__(self, "margin", checks.require_finite(self.margin, "Shift(margin)"))
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from xent.core import checks
-from xent.core.arrays import Array, as_array
+from xent.core.arrays import Array, as_array, library
 from xent.core.margins import Margin, Shift
 from xent.errors import KindError, OptionError
 
@@ -60,7 +60,7 @@ class Scores:
             raise KindError("Scores(margin=)", "a margin such as Shift(0.35) or Angular()", repr(self.margin))
         if getattr(self.scale, "ndim", 0):
             raise OptionError("Scores(scale=)", "one number", f"an array of shape {tuple(self.scale.shape)}")
-        if not hasattr(self.scale, "dtype"):
+        if library(self.scale) == "numpy":
             object.__setattr__(self, "scale", checks.require_positive(self.scale, "Scores(scale=)"))
         for name in ("offset", "allowed"):
             if getattr(self, name) is not None:

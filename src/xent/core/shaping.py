@@ -111,11 +111,12 @@ class Focal(Shaping):
     def derivative(self, loss: Array) -> Array:
         xp = namespace(loss)
         u = -xp.expm1(-loss)
-        nonzero = xp.where(u > 0, u, 1.0)
-        ratio = xp.where(u > 0, loss / nonzero, 1.0)
-        # e^{−ℓ}·ℓ is ∞·0 at an infinite loss, where the mathematics says 0.
-        slope = xp.where(xp.isinf(loss), 0.0, xp.exp(-loss) * ratio)
-        power: Array = u**self.gamma
+        positive, infinite = u > 0, xp.isinf(loss)
+        # At ℓ = 0 and ∞ other numbers stand in, and leave again: a framework that differentiates this once more would
+        # make NaN of an infinite φ″(0) for γ < 1, and of e^{−ℓ}·ℓ, which is 0·∞ at an infinite loss.
+        u, finite = xp.where(positive, u, 1.0), xp.where(infinite, 0.0, loss)
+        slope = xp.where(infinite, 0.0, xp.exp(-finite) * xp.where(positive, finite / u, 1.0))
+        power: Array = xp.where(positive, u**self.gamma, 0.0 if self.gamma else 1.0)
         return power * (1.0 + self.gamma * slope)
 
     @property

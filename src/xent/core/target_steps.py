@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from xent.core import checks
-from xent.core.arrays import Array, namespace, sum_classes
+from xent.core.arrays import Array, device_of, namespace, sum_classes
 from xent.errors import OptionError
 
 
@@ -40,7 +40,7 @@ class Smoothing(TargetStep):
         ε in [0, 1].
     formula : "uniform" or "others"
     allowed : array (K,) of bool, optional
-        The classes that share ε. A class with a score of −∞ must not: its loss would be infinite.
+        The classes that share ε. A class with a score of −∞ must not: its loss would be infinite. Not for Indicators.
 
     Raises
     ------
@@ -62,6 +62,7 @@ class Smoothing(TargetStep):
     def __post_init__(self) -> None:
         object.__setattr__(self, "epsilon", checks.require_fraction(self.epsilon, "Smoothing(epsilon)"))
         checks.require_choice(self.formula, ("uniform", "others"), "Smoothing(formula=)")
+        object.__setattr__(self, "takes_elements", self.allowed is None)
 
     def __call__(self, t: Array, prediction: Callable[[], Array]) -> Array:
         xp = namespace(t)
@@ -141,7 +142,8 @@ class BackwardCorrection(TargetStep):
         import numpy as np
 
         xp = namespace(t)
-        return xp.matmul(t, xp.asarray(np.linalg.inv(self.transition).tolist(), dtype=t.dtype))
+        inverse = np.linalg.inv(self.transition).tolist()
+        return xp.matmul(t, xp.asarray(inverse, dtype=t.dtype, device=device_of(t)))
 
 
 @dataclass(frozen=True)

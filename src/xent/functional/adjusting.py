@@ -119,12 +119,14 @@ def _vector(value: Any, like: Array, classes: int, argument: str, axis: int, ndi
     """A vector over classes beside Q, in the type of its arithmetic."""
     from xent.functional.weights import along
 
-    value = _beside(value, like, argument)
+    value = beside(value, like, argument)
     checks.require_vector(value, classes, argument)
     return along(value, axis, ndim)
 
 
-def _beside(value: Any, like: Array, argument: str) -> Array:
+def beside(value: Any, like: Array, argument: str) -> Array:
+    """An array beside another, in the type of its arithmetic. NumPy's goes to every framework: it is what a loss was
+    made with."""
     xp = namespace(like)
     if library(value) == "numpy" and library(like) != "numpy":
         return xp.asarray(value.tolist(), dtype=compute_dtype(like), device=device_of(like))

@@ -64,7 +64,8 @@ class Call:
         """The call on the scores that S1 makes."""
         if self.scores is None:
             return self
-        q = scored(to_compute(self.q), self.scores, self.truth, self.angles, self.backend)
+        x = to_compute(self.cleaned(infinite=False).q)
+        q = scored(x, self.scores, self.truth, self.angles, self.backend)
         task = replace(self.task, dtype=dtype_name(q), traced=self.backend.traced(q))
         return replace(self, q=q, task=task, scores=None)
 
@@ -73,14 +74,15 @@ class Call:
         found = self.backend.rows(choose(self.task), self.q, self.target, self.link, self.task.want)
         return found if self.norm is None else {**found, "norm": self.norm}
 
-    def cleaned(self) -> Call:
+    def cleaned(self, *, infinite: bool = True) -> Call:
         """The call with zeros for the scores of examples that do not count, so that NaN in them goes nowhere.
 
-        For measures that are composed of array operations; kernels keep such rows apart by themselves.
+        For measures that are composed of array operations; kernels keep such rows apart by themselves. Without
+        ``infinite`` an example of weight zero keeps scores of ±∞, so that its weight has a derivative.
         """
         dead = None if self.counted is None else ~self.counted
         if self.weight is not None:
-            finite = self.xp.isfinite(self.q)
+            finite = self.xp.isfinite(self.q) if infinite else ~self.xp.isnan(self.q)
             void = (self.weight == 0) & ~(self.xp.all(finite, axis=-1) if self.rows else finite)
             dead = void if dead is None else dead | void
         if dead is None:

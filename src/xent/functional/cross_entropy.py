@@ -276,7 +276,7 @@ def _require_hard(call: Call, shaping: Shaping, P: P_) -> Call:
             f'For φ of the surprisal −Σ t log q write {type(shaping).__name__}(…, soft="surprisal").',
         )
 
-    if P.smoothing:
+    if P.smoothing or (isinstance(call.target, HardTarget) and call.target.off):
         raise error()
     inspect = Inspector(call.reads, call.counted)
     if call.t is not None:

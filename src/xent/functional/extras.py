@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xent.core.arrays import Array, detached, library, pick, to_compute
+from xent.core.arrays import Array, detached, library, look_up, pick, to_compute
 from xent.core.margins import Margin, Shift
 from xent.core.penalties import Penalty, ZLoss
 from xent.core.scores import Scores
@@ -40,7 +40,7 @@ def extra_of(call: Call, shaping: Shaping | None, penalties: Sequence[Penalty]) 
         z = to_compute(pick(detached(call.q), call.truth))
         truth = at_truth(z, scores.margin, call.truth, None, call.backend) * scores.scale
         if scores.offset is not None:
-            truth = truth + scores.offset[call.truth]
+            truth = truth + look_up(call.xp.reshape(scores.offset, (-1,)), call.truth)
         if not isinstance(scores.margin, Shift):
             slope = slope_at_truth(z, scores.margin)
     return Extra(form, z_loss, scores.scale, scores.offset, truth, slope)

@@ -24,14 +24,15 @@ def mixed_log_probabilities(Q: Logits | Projection, transition: np.ndarray[Any, 
     x = classes_last(x, axis)
     if x.shape[-1] != len(transition):
         raise ShapeError("transition", f"shape ({x.shape[-1]}, {x.shape[-1]})", repr(transition.shape))
-    xp = namespace(x)
-    log_q = -find(x).surprisals(x, "logits")
-    columns = []
+    xp, backend = namespace(x), find(x)
     with np.errstate(divide="ignore"):
         log_t = np.log(transition)
-    for j in range(len(transition)):
-        row: Array = xp.asarray(log_t[:, j].tolist(), dtype=x.dtype, device=device_of(x))
-        columns.append(_log_sum_exp(log_q + row, xp))
+    columns = []
+    with backend.quiet():
+        log_q = -backend.surprisals(x, "logits")
+        for j in range(len(transition)):
+            row: Array = xp.asarray(log_t[:, j].tolist(), dtype=x.dtype, device=device_of(x))
+            columns.append(_log_sum_exp(log_q + row, xp))
     found = xp.stack(columns, axis=-1)
     # A sum of rounded terms may leave a hair above 1.
     found = xp.where(found > 0, 0.0, found)
@@ -42,4 +43,6 @@ def _log_sum_exp(x: Array, xp: Any) -> Array:
     peak = detached(xp.max(x, axis=-1, keepdims=True))
     safe = xp.where(xp.isinf(peak), 0.0, peak)
     total = xp.sum(xp.exp(x - safe), axis=-1)
-    return xp.log(total) + safe[..., 0]
+    # Where j comes from no class the logarithm is −∞, and has no derivative.
+    nothing = total == 0
+    return xp.where(nothing, -float("inf"), xp.log(xp.where(nothing, 1.0, total)) + safe[..., 0])

@@ -77,9 +77,10 @@ def prepare(
     if scores is not None:
         scores, index = adjusting(scores, P, Q, source, shape, axis, target, t, inspect)
     if isinstance(Q, Projection):
-        q, between = projected_scores(Q, counted, w, scores, index)
-        if norm:
-            lengths = hidden_norm(Q, counted, w) if between is None else between.norm
+        with backend.quiet():
+            q, between = projected_scores(Q, counted, w, scores, index)
+            if norm:
+                lengths = hidden_norm(Q, counted, w) if between is None else between.norm
     elif norm:
         raise UndefinedPairError("penalties=", "a Projection, whose hidden states have lengths", type(Q).__name__)
     else:
@@ -88,7 +89,8 @@ def prepare(
         q = classes_last(q, axis)
     q, found_sound = _checked_prediction(q, link, inspect, rows)
     if step is not None:
-        target, t = retargeted(step, target, t, q, link, backend)
+        with backend.quiet():
+            target, t = retargeted(step, target, t, q, link, backend, inspect.counted)
     if class_weight is not None:
         c = weight_array(class_weight, source, "class_weight=", reads)
         checks.require_vector(c, shape[axis] if shape else 1, "class_weight=")

@@ -7,17 +7,18 @@ differentiates.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 from xent.backends import Backend
-from xent.core.arrays import Array, detached, look_up, namespace, pick, sum_classes, times, to_compute
+from xent.core.arrays import Array, detached, look_up, namespace, pick, sum_classes, to_compute
 from xent.core.margins import Angular, Margin, Shift
 from xent.core.scores import Scores
 from xent.kernels.composed import one_hot
 
-#: The smallest sin θ that divides the derivative of an angle by its cosine: there θ is 1e-4 in float32.
-_SINE = 1e-4
+#: How near to 0 and π an angle may be where it is differentiated by its cosine.
+_NEAR = 1e-4
 
 #: Largest entries of a vector between which float32 holds its square.
 _SHORT, _LONG = 2.0**-50, 2.0**50
@@ -41,8 +42,9 @@ class Angles:
 class _OfCosine:
     """f(arccos c) with its derivative by c, as ``Backend.apply`` takes it.
 
-    The derivative of an angle by its cosine, −1/sin θ, has no bound at θ = 0 and π; here sin θ is not taken for less
-    than 1e-4. The bounded derivative is that by a hidden state: a Projection has it.
+    The derivative of an angle by its cosine, −1/sin θ, has no bound at θ = 0 and π; nearer to them than 1e-4 the
+    derivative is that at 1e-4, which is the limit where there is one. The bounded derivative is that by a hidden state:
+    a Projection has it.
     """
 
     margin: Margin
@@ -57,8 +59,8 @@ class _OfCosine:
     def derivative(self, c: Array) -> Array:
         xp = namespace(c)
         theta = self.theta(c)
-        sine = xp.sin(theta)
-        return -self.margin.derivative(theta, None) / xp.where(sine > _SINE, sine, _SINE)
+        theta = xp.where(theta < _NEAR, _NEAR, xp.where(theta > math.pi - _NEAR, math.pi - _NEAR, theta))
+        return -self.margin.derivative(theta, None) / xp.sin(theta)
 
 
 def normalized(x: Array) -> tuple[Array, Array]:
@@ -82,6 +84,8 @@ def angles(x: Array, w: Array, norm: Array, lengths: Array, scores: Scores, inde
     truth = look_up(w, index)
     cosine = sum_classes(x * truth)
     _, sine = normalized(truth - cosine[..., None] * x)
+    # A classifier of zeros is at right angles to all, as a hidden state of zeros is: atan2(0, 0) has no derivative.
+    sine = xp.where((sine == 0) & (cosine == 0), 1.0, sine)
     length: Array | float = 1.0
     if scores.normalize in (None, "weight"):
         length = norm
@@ -93,6 +97,9 @@ def angles(x: Array, w: Array, norm: Array, lengths: Array, scores: Scores, inde
 def scored(x: Array, scores: Scores, index: Array | None, found: Angles | None, backend: Backend) -> Array:
     """z̃ of scores (…, K). ``index`` is the truth of each row where there is a margin."""
     xp = namespace(x)
+    if scores.allowed is not None:
+        # What a class that cannot be holds has no part in any derivative.
+        x = xp.where(scores.allowed, x, 0.0)
     if scores.softcap is not None:
         x = scores.softcap * xp.tanh(x / scores.softcap)
     if scores.margin is not None and index is not None:
@@ -100,7 +107,11 @@ def scored(x: Array, scores: Scores, index: Array | None, found: Angles | None, 
         if isinstance(scores.margin, Margin) and scores.margin.changes_others:
             x = scores.margin.others(x, _angle(truth, scores.margin, found))
         x = _put(x, index, at_truth(truth, scores.margin, index, found, backend))
-    if not isinstance(scores.scale, float) or scores.scale != 1.0:
+    if not isinstance(scores.scale, float):
+        # The derivative by the scale of a score of −∞ is 0·∞, which is 0.
+        infinite = xp.isinf(x)
+        x = xp.where(infinite, x, xp.where(infinite, 0.0, x) * scores.scale)
+    elif scores.scale != 1.0:
         x = x * scores.scale
     if scores.offset is not None:
         x = x + scores.offset
@@ -146,8 +157,11 @@ def pull_back(
     """From the gradient by z̃ to that by the scores x, and to that by the truth's own new score.
 
     Where the margin acted on angles the truth's entry of the first is 0, and the second is what flows to the margin.
+    What is 0 stays 0, whatever a row that does not count holds.
     """
     xp = namespace(g)
+    if scores.allowed is not None:
+        g = xp.where(scores.allowed, g, 0.0)
     if not isinstance(scores.scale, float) or scores.scale != 1.0:
         g = g * scores.scale
     at_truth = None
@@ -155,10 +169,11 @@ def pull_back(
     if scores.margin is not None and index is not None and not isinstance(scores.margin, Shift):
         at_truth = pick(g, index)
         truth = to_compute(pick(capped, index))
-        slope = slope_at_truth(truth, scores.margin) if found is None else 0.0
+        slope = slope_at_truth(truth, scores.margin) if found is None else xp.zeros_like(at_truth)
         if scores.margin.changes_others:
-            g = times(g, scores.margin.others_derivative(to_compute(capped), _angle(truth, scores.margin, found)))
-        g = _put(g, index, xp.astype(at_truth * slope, g.dtype, copy=False))
+            others = scores.margin.others_derivative(to_compute(capped), _angle(truth, scores.margin, found))
+            g = xp.where(g == 0, 0.0, g * others)
+        g = _put(g, index, xp.astype(xp.where(at_truth == 0, 0.0, at_truth * slope), g.dtype, copy=False))
     if scores.softcap is not None:
-        g = g * (1.0 - (capped / scores.softcap) ** 2)
+        g = xp.where(g == 0, 0.0, g * (1.0 - (capped / scores.softcap) ** 2))
     return g, at_truth

@@ -98,9 +98,18 @@ def probabilities_of(
 
 
 def retargeted(
-    step: TargetStep, target: Target | None, t: Array | None, q: Array, link: Link, backend: Backend
+    step: TargetStep,
+    target: Target | None,
+    t: Array | None,
+    q: Array,
+    link: Link,
+    backend: Backend,
+    counted: Array | None,
 ) -> tuple[Target | None, Array | None]:
-    """The target of rows, or the t of elements, that a loss makes of it."""
+    """The target of rows, or the t of elements, that a loss makes of it.
+
+    Of examples that do not count, ``counted``, it is a number too: NaN would reach their gradient.
+    """
     x = to_compute(detached(q))
     xp = namespace(x)
     if target is None:
@@ -108,14 +117,21 @@ def retargeted(
         if not step.takes_elements:
             raise UndefinedPairError("target=", "Labels or Distribution: its classes are those of a row", "Indicators")
         both = xp.stack((1.0 - t, t), axis=-1)
-        return None, step(both, lambda: _binary(x, link))[..., 1]
+        return None, _defined(step(both, lambda: _binary(x, link))[..., 1], counted)
     if isinstance(target, HardTarget) and isinstance(step, Smoothing) and step.allowed is None:
         # Without a number for each class.
         classes = x.shape[-1]
         share = step.epsilon / classes if step.formula == "uniform" else step.epsilon / (classes - 1)
         keep = 1.0 - share * classes
         return HardTarget(target.index, keep * target.on, keep * target.off + share), None
-    return SoftTarget(step(dense_target(target, x), lambda: xp.exp(-backend.surprisals(x, link)))), None
+    made = step(dense_target(target, x), lambda: xp.exp(-backend.surprisals(x, link)))
+    return SoftTarget(_defined(made, None if counted is None else counted[..., None])), None
+
+
+def _defined(t: Array, counted: Array | None) -> Array:
+    """t with zeros for NaN in what does not count."""
+    xp = namespace(t)
+    return t if counted is None else xp.where(counted | ~xp.isnan(t), t, 0.0)
 
 
 def _binary(x: Array, link: Link) -> Array:

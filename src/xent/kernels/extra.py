@@ -61,7 +61,8 @@ def in_passes(
         gradient = gradient * extra.scale
     if extra.slope is not None and isinstance(target, HardTarget):
         hot = one_hot(target.index, gradient, xp)
-        gradient = xp.where(hot, gradient * extra.slope[..., None], gradient)
+        slope = xp.where(dead, 0.0, extra.slope)
+        gradient = xp.where(hot, gradient * slope[..., None], gradient)
     loss, lse = (xp.where(dead, 0.0, x) for x in (found.loss, found.lse))
     return loss, lse, xp.astype(gradient, q.dtype, copy=False)
 

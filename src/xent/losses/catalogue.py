@@ -109,7 +109,7 @@ def describe(loss: Loss | Callable[..., Any]) -> Description:
     ('S3 shaping',)
     """
     if isinstance(loss, Loss):
-        places = tuple(text for field, text in PLACES.items() if getattr(loss, field))
+        places = tuple(text for field, text in PLACES.items() if _used(loss, field))
         entry = ENTRIES.get(loss.name)
         if entry is not None:
             return Description(
@@ -129,6 +129,12 @@ def describe(loss: Loss | Callable[..., Any]) -> Description:
                 entry.name, entry.formula, entry.places, given, entry.defaults, entry.gradient, entry.source
             )
     raise KindError("describe(loss)", "a Loss, or a function of xent.losses", repr(loss))
+
+
+def _used(loss: Loss, field: str) -> bool:
+    """Whether a loss does something at a place. Its weights are part of S3."""
+    weighs = loss.class_weight is not None or loss.positive_weight is not None
+    return bool(getattr(loss, field)) or (field == "shaping" and weighs)
 
 
 def _short(value: Any) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from xent.core.arrays import Array
+from xent.core import checks
+from xent.core.arrays import Array, as_array, is_python
 from xent.core.penalties import Penalty
 from xent.core.predictions import Logits, Projection
 from xent.core.reduction import Empty, Reduction
@@ -14,6 +15,7 @@ from xent.core.scores import Scores
 from xent.core.shaping import Shaping
 from xent.core.target_steps import TargetStep
 from xent.functional import cross_entropy, value_and_grad
+from xent.functional.adjusting import beside
 from xent.functional.call import P_, Q_
 from xent.functional.inference import at_inference, in_training
 
@@ -82,8 +84,8 @@ class Loss:
             P,
             Q,
             weight=weight,
-            class_weight=_both(self.class_weight, class_weight),
-            positive_weight=_both(self.positive_weight, positive_weight),
+            class_weight=_both(self.class_weight, class_weight, Q, "class_weight="),
+            positive_weight=_both(self.positive_weight, positive_weight, Q, "positive_weight="),
             scores=self.scores,
             target=self.target,
             shaping=self.shaping,
@@ -111,8 +113,8 @@ class Loss:
             P,
             Q,
             weight=weight,
-            class_weight=_both(self.class_weight, class_weight),
-            positive_weight=_both(self.positive_weight, positive_weight),
+            class_weight=_both(self.class_weight, class_weight, Q, "class_weight="),
+            positive_weight=_both(self.positive_weight, positive_weight, Q, "positive_weight="),
             scores=self.scores,
             target=self.target,
             shaping=self.shaping,
@@ -140,7 +142,15 @@ class Loss:
         return replace(self, **changes)
 
 
-def _both(mine: Any, given: Any) -> Any:
-    if mine is None or given is None:
-        return given if mine is None else mine
-    return mine * given
+def _both(mine: Any, given: Any, Q: Any, argument: str) -> Any:
+    """The loss's own weights, as an array beside what Q holds, times those of a call."""
+    held = [getattr(Q, name) for name in ("scores", "log_probs", "probs", "hidden") if hasattr(Q, name)]
+    if mine is None or not held:
+        return given
+    own = beside(as_array(mine, argument), held[0], argument)
+    if given is None:
+        return own
+    array = as_array(given, argument)
+    if not is_python(given):
+        checks.require_one_library({argument: array, "Q": held[0]})
+    return own * beside(array, held[0], argument)

@@ -21,7 +21,9 @@ def shape(loss: Array, shaping: Shaping) -> Array:
 class _Shape(torch.autograd.Function):
     @staticmethod
     def forward(loss: Array, shaping: Shaping) -> Array:
-        return shaping.value(loss)
+        found = shaping.value(loss)
+        # PyTorch refuses an argument that is handed back as it is, and saved.
+        return loss.view_as(loss) if found is loss else found
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Array) -> None:
