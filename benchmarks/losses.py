@@ -173,10 +173,11 @@ def report(results: dict[str, Any]) -> str:
     """The page in Markdown; every figure comes from the results alone."""
     lines = ["# The loss family beside the plain cross-entropy", "", *warnings_of(results)]
     lines += [
-        f"Measured {results['date']} by `{results['command']}`. A mean loss and its gradient by float32 scores in PyTorch: "
-        f"milliseconds, medians of at least {results['rounds']} rounds, in which all take turns in one process, warm; "
-        f"(…×) is over the plain cross-entropy, target at most {TIME}. Memory is the peak of one step in a fresh process "
-        "beyond what was resident before it, as a multiple of the scores; the gradient alone is 1.",
+        f"Measured {results['date']} by `{results['command']}`. A mean loss and its gradient by float32 scores in "
+        f"PyTorch: milliseconds, medians of at least {results['rounds']} rounds, in which all take turns in one "
+        "process, warm; "
+        f"(…×) is over the plain cross-entropy, target at most {TIME}. Memory is the peak of one step in a fresh "
+        "process beyond what was resident before it, as a multiple of the scores; the gradient alone is 1.",
         "",
         *markdown(["machine", ""], [[k, v] for k, v in results["machine"].items()]),
         "",

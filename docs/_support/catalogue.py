@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from dataclasses import replace
 from typing import Any
 
 import altair as alt
@@ -75,8 +76,10 @@ def _curves(entry: Entry) -> str:
     if set(required) - set(given):
         return ""
     loss = entry.make(**given)
-    if not isinstance(loss, Loss):
+    if not isinstance(loss, Loss) or getattr(getattr(loss.scores, "margin", None), "needs_norm", False):
         return ""
+    if loss.scores is not None:  # the figure's scores are cosines already
+        loss = loss.but(scores=replace(loss.scores, normalize=None))
     chart = curves(loss)
     shown = ", ".join(f"{name} = {value}" for name, value in given.items())
     caption = f"<p><small>With {html.escape(shown)}.</small></p>" if shown else ""

@@ -11,8 +11,8 @@ import xent
 
 _MEASURE = "(P, Q, *, weight=None, class_weight=None, reduction='mean', denominator=None, empty='nan')"
 _LOSS = (
-    "(P, Q, *, weight=None, class_weight=None, positive_weight=None, shaping=None, penalties=(), "
-    "reduction='mean', denominator=None, empty='nan')"
+    "(P, Q, *, weight=None, class_weight=None, positive_weight=None, scores=None, target=None, shaping=None, "
+    "penalties=(), reduction='mean', denominator=None, empty='nan')"
 )
 
 SIGNATURES = {
@@ -30,7 +30,7 @@ SIGNATURES = {
     "cross_entropy": _LOSS,
     "value_and_grad": _LOSS,
     "kl_divergence": _MEASURE,
-    "js_divergence": _MEASURE,
+    "js_divergence": _MEASURE.replace("*,", "*, beta=0.5,"),
     "perplexity": _MEASURE,
     "squared_error": _MEASURE,
     "hinge": _MEASURE,
@@ -46,7 +46,7 @@ SIGNATURES = {
     "memory.empty": "()",
     "memory.limit": "(nbytes)",
 }
-OTHERS = {"Penalty", "Shaping", "XentError", "errors", "memory"}
+OTHERS = {"Penalty", "Shaping", "XentError", "errors", "losses", "memory"}
 
 
 def plain(signature: inspect.Signature) -> str:

@@ -27,7 +27,7 @@ def modules() -> list[str]:
     return ["xent", *sorted(m.name for m in pkgutil.walk_packages(xent.__path__, "xent.") if m.name not in RUNS)]
 
 
-@pytest.mark.parametrize("name", sorted(set(xent.__all__) - {"errors", "memory", "XentError"}))
+@pytest.mark.parametrize("name", sorted(set(xent.__all__) - {"errors", "losses", "memory", "XentError"}))
 def test_a_public_name_is_in_the_reference(name: str) -> None:
     assert re.search(rf"^\.\. auto(function|class):: xent\.{name}$", REFERENCE, re.MULTILINE)
 
@@ -36,6 +36,14 @@ def test_a_public_name_is_in_the_reference(name: str) -> None:
 def test_the_rooms_names_are_in_the_reference(module: str) -> None:
     for name in importlib.import_module(f"xent.{module}").__all__:
         assert re.search(rf"^\.\. auto(function|class|data):: xent\.{module}\.{name}$", REFERENCE, re.MULTILINE), name
+
+
+def test_the_loss_family_is_in_the_reference() -> None:
+    for name in xent.losses.__all__:
+        if inspect.ismodule(getattr(xent.losses, name)):
+            assert f".. automodule:: xent.losses.{name}\n" in REFERENCE, name
+        else:
+            assert re.search(rf"^\.\. auto(function|class):: xent\.losses\.{name}$", REFERENCE, re.MULTILINE), name
 
 
 def test_every_error_is_in_the_tree_that_the_reference_shows() -> None:
