@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -53,7 +54,8 @@ def main() -> None:
     page = report(results)
     sys.stdout.write(page)
     given.out.mkdir(parents=True, exist_ok=True)
-    name = f"frameworks-{_machine.slug(results['machine'])}-{results['date'][:10]}{'-quick' * given.quick}"
+    part = "-".join(["", *re.findall(r"\w+", given.only)])  # a part does not take the place of the whole
+    name = f"frameworks-{_machine.slug(results['machine'])}-{results['date'][:10]}{part}{'-quick' * given.quick}"
     (given.out / f"{name}.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (given.out / f"{name}.md").write_text(page, encoding="utf-8")
 
