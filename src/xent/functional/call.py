@@ -18,6 +18,8 @@ from xent.kernels.registry import choose
 P_: TypeAlias = Labels | Distribution | Indicators
 Q_: TypeAlias = Logits | LogProbabilities | Probabilities | Projection
 
+_HALF = {"logits": 0.0, "log_probs": -0.6931471805599453, "probs": 0.5}
+
 TARGETS = (Labels, Distribution, Indicators)
 PREDICTIONS = (Logits, LogProbabilities, Probabilities, Projection)
 
@@ -75,7 +77,7 @@ class Call:
         return found if self.norm is None else {**found, "norm": self.norm}
 
     def cleaned(self, *, infinite: bool = True) -> Call:
-        """The call with zeros for the scores of examples that do not count, so that NaN in them goes nowhere.
+        """The call without the scores of examples that do not count, so that NaN in them goes nowhere.
 
         For measures that are composed of array operations; kernels keep such rows apart by themselves. Without
         ``infinite`` an example of weight zero keeps scores of ±∞, so that its weight has a derivative.
@@ -87,7 +89,9 @@ class Call:
             dead = void if dead is None else dead | void
         if dead is None:
             return self
-        return replace(self, q=self.xp.where(dead[..., None] if self.rows else dead, 0.0, self.q))
+        # Of an element the score, the logarithm or the probability of one half: its surprisals are finite.
+        nothing = 0.0 if self.rows else _HALF[self.link]
+        return replace(self, q=self.xp.where(dead[..., None] if self.rows else dead, nothing, self.q))
 
     def class_probabilities(self) -> tuple[Array, Array]:
         """q and log q of every class, differentiable; log q is 0 where q = 0 was given."""

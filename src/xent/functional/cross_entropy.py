@@ -298,7 +298,8 @@ def _values(call: Call, shaping: Shaping | None, penalties: tuple[Penalty, ...])
             return algebra.row_values(found, None, penalties, call.weight, call.counted, call.backend.apply)
         return algebra.row_values(call.statistics(), shaping, penalties, call.weight, call.counted, call.backend.apply)
     if shaping is None:
-        found = {"loss": call.element_losses()}
+        # Cleaned, so that the truth of an element that does not count has a derivative of 0 too.
+        found = {"loss": call.cleaned().element_losses()}
         return algebra.row_values(found, None, (), call.weight, call.counted, call.backend.apply)
     yes, no = call.elements()
     return algebra.element_values(
@@ -333,6 +334,9 @@ def _gradient(
         slopes = {name: slope * scale for name, slope in slopes.items()}
         coefficients = row_coefficients(slopes, target, call.classes)
         return kernel.row_gradient(call.q, target, call.link, coefficients), slopes.get("norm")
+    if shaping is None:
+        above = call.xp.ones_like(call.t) * scale if call.weight is None else call.weight * scale
+        return kernel.element_loss_gradient(call.q, call.link, call.t, call.positive_weight, above), None
     yes, no = call.elements()
     a, b = algebra.element_derivatives(yes, no, call.t, call.positive_weight, shaping, call.weight, call.counted)
     return kernel.element_gradient(call.q, call.link, a * scale, b * scale), None
