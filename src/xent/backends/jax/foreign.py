@@ -6,8 +6,11 @@ against JAX. The call names a job in a string, not by an address, so that compil
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import json
+import threading
+import time
 from collections.abc import Callable
 from ctypes import POINTER, Structure, c_char_p, c_int32, c_int64, c_size_t, c_void_p
 from typing import Any
@@ -23,6 +26,10 @@ _METADATA = 1
 _INTERNAL = 13
 #: The version of the interface that is spoken here. Later ones of the same major version add fields at the end.
 _VERSION = (0, 1)
+
+
+#: Seconds between two looks at whether XLA is in Python.
+_MOMENT = 5e-3
 
 
 class _Extension(Structure):
@@ -126,6 +133,34 @@ def _arrays(buffers: _Buffers) -> list[Any]:
     return [_array(buffers.buffers[i].contents) for i in range(buffers.count)]
 
 
+class _Running:
+    """How many calls from XLA's threads are in Python."""
+
+    def __init__(self) -> None:
+        self._lock, self._count = threading.Lock(), 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._count += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._count -= 1
+
+    def wait(self) -> None:
+        """Until none has been for a moment. A thread that is in Python when the interpreter ends never comes back,
+        and XLA would wait for it."""
+        quiet = 0
+        while quiet < 3:
+            time.sleep(_MOMENT)
+            quiet = 0 if self._count else quiet + 1
+
+
+_running = _Running()
+# Before what JAX does at the end, which was registered when it was imported.
+atexit.register(_running.wait)
+
+
 def handler(work: Callable[[bytes, list[Any], list[Any]], None]) -> Any:
     """A C function that calls ``work(description, arguments, results)`` on NumPy arrays over XLA's buffers.
 
@@ -145,7 +180,8 @@ def handler(work: Callable[[bytes, list[Any], list[Any]], None]) -> Any:
             if frame.stage == _EXECUTE:
                 span = frame.attributes.values[0].contents
                 what = ctypes.string_at(span.address, span.length)
-                work(what, _arrays(frame.arguments), _arrays(frame.results))
+                with _running:
+                    work(what, _arrays(frame.arguments), _arrays(frame.results))
         except BaseException as error:  # noqa: BLE001
             message = f"xent: {type(error).__name__}: {error}".encode()
             found: int = frame.api.contents.create_error(_Error(ctypes.sizeof(_Error), None, message, _INTERNAL))
