@@ -80,10 +80,3 @@ def test_another_loss_is_noticed_in_jax() -> None:
     done = run("-c", code)
     assert done.returncode == 1, done.stderr
     assert "NOT THE SAME within rounding" in done.stdout
-
-
-@pytest.mark.parametrize("backend", ["torch", "jax", "tensorflow"])
-def test_keras_and_xent_train_the_same_curve(backend: str) -> None:
-    done = run(str(EXAMPLES / "keras_backends.py"), "--steps", "20", "--backend", backend)
-    assert done.returncode == 0, done.stderr
-    assert "the same within rounding" in done.stdout

@@ -21,7 +21,7 @@ from xent.backends.jax import foreign
 def python(code: str, **environment: str) -> str:
     done = subprocess.run(
         [sys.executable, "-W", "error::RuntimeWarning", "-c", code],
-        capture_output=True, text=True, check=False, timeout=240, env={**os.environ, **environment},
+        capture_output=True, text=True, check=False, timeout=120, env={**os.environ, **environment},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
