@@ -46,7 +46,7 @@ class FenchelYoung:
     Notes
     -----
     Exact by sorting for α = 1.5 and 2, by bisection for others. First and second derivatives by the scores are those of
-    the mathematics; higher ones are not. Errors are a few eps of 1 + |z_y − max z| for the loss and of 1 for the
+    the mathematics; higher ones are not. Errors are a few eps of 1 + max z − z_y for the loss and of 1 for the
     gradient, and for α > 2 the root of index α − 1 of that for classes at the edge of the support, where q(z) has no
     derivative.
 

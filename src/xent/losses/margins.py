@@ -1,8 +1,8 @@
 """Margins at the true class: L-Softmax, SM-Softmax, AM-Softmax and their successors.
 
 On a Projection the angles come from its hidden states and classifiers, and the gradient by a hidden state is bounded:
-|∂L/∂x| ≤ s·|f′(θ)|/‖x‖ for the true class. Logits are read as cosines; there the derivative by a cosine, which has no
-bound at θ = 0 and π, is cut where sin θ < 1e-4.
+‖∂L/∂x‖ ≤ s·abs(f′(θ))/‖x‖ for the true class. Logits are read as cosines; there the derivative by a cosine, which has
+no bound at θ = 0 and π, is cut where sin θ < 1e-4.
 
 A margin is for training. ``loss.at_inference(Q)`` gives the scores of the model in use.
 """

@@ -123,7 +123,7 @@ def sup_con(
 ) -> Array:
     """Supervised contrastive loss: the keys of a query's label against all others, itself left out.
 
-    out: −1/|Pᵢ|·Σ_{j ∈ Pᵢ} log softmax(sᵢ)_j. in: −log (1/|Pᵢ|·Σ_{j ∈ Pᵢ} softmax(sᵢ)_j), which is never larger.
+    out: −1/n·Σ_{j ∈ Pᵢ} log softmax(sᵢ)_j. in: −log (1/n·Σ_{j ∈ Pᵢ} softmax(sᵢ)_j), which is never larger; n = #Pᵢ.
 
     Parameters
     ----------
