@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from xent.backends import find
-from xent.core.arrays import Array, classes_at, classes_last, detached, device_of, namespace, to_compute
+from xent.core.arrays import Array, classes_at, classes_last, device_of, namespace, to_compute
 from xent.core.predictions import Logits, LogProbabilities, Projection
 from xent.errors import ShapeError
+from xent.functional.partition import log_sum_exp
 from xent.functional.projection import projected_scores
 
 
@@ -32,17 +33,9 @@ def mixed_log_probabilities(Q: Logits | Projection, transition: np.ndarray[Any, 
         log_q = -backend.surprisals(x, "logits")
         for j in range(len(transition)):
             row: Array = xp.asarray(log_t[:, j].tolist(), dtype=x.dtype, device=device_of(x))
-            columns.append(_log_sum_exp(log_q + row, xp))
+            term = log_q + row
+            columns.append(log_sum_exp(term, xp.ones_like(term, dtype=xp.bool)))
     found = xp.stack(columns, axis=-1)
     # A sum of rounded terms may leave a hair above 1.
     found = xp.where(found > 0, 0.0, found)
     return LogProbabilities(classes_at(found, axis), axis=axis)
-
-
-def _log_sum_exp(x: Array, xp: Any) -> Array:
-    peak = detached(xp.max(x, axis=-1, keepdims=True))
-    safe = xp.where(xp.isinf(peak), 0.0, peak)
-    total = xp.sum(xp.exp(x - safe), axis=-1)
-    # Where j comes from no class the logarithm is −∞, and has no derivative.
-    nothing = total == 0
-    return xp.where(nothing, -float("inf"), xp.log(xp.where(nothing, 1.0, total)) + safe[..., 0])

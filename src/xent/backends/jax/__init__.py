@@ -18,7 +18,8 @@ from xent.backends.jax.row_sum import row_losses, row_sum
 from xent.backends.jax.rows import rows
 from xent.backends.jax.surprisals import surprisals
 from xent.backends.spec import Spec
-from xent.core.arrays import Array, dtype_name, times
+from xent.core import algebra
+from xent.core.arrays import Array, dtype_name
 from xent.core.shaping import Shaping
 from xent.kernels.extra import Extra
 from xent.kernels.protocol import Kernel, Link, Statistic, Target
@@ -86,7 +87,7 @@ class JaxBackend:
             return element_losses(q, link, t, positive_weight)
         # A slope in half precision would be rounded twice.
         yes, no = elements(q, link)
-        return times(t if positive_weight is None else t * positive_weight, yes) + times(1 - t, no)
+        return algebra.element_values(yes, no, t, positive_weight, None, None, None, algebra.plain)
 
     def surprisals(self, q: Array, link: Link) -> Array:
         return surprisals(q, link)

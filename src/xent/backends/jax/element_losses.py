@@ -14,6 +14,7 @@ from xent.backends.jax.elements import ElementGradient, ElementJob, elements
 from xent.backends.jax.operation import Result, operate
 from xent.backends.jax.row_sum import given_p
 from xent.backends.jax.rows import compute_dtype_of
+from xent.core import algebra
 from xent.core.arrays import Array, compute_dtype, times
 from xent.kernels.protocol import Kernel, Link, Statistic
 
@@ -65,10 +66,10 @@ def _by_truth(x: dict[str, Array], d: dict[str, Any], link: Link) -> Array | Non
 
 def _open(x: dict[str, Array], link: Link) -> tuple[Array, Array]:
     """Loss and slope in operations that can be differentiated again."""
-    t, v = x["t"], x.get("v", 1.0)
+    t, v = x["t"], x.get("v")
     yes, no = elements(x["q"], link)
-    (slope,) = operate(ElementGradient(link), q=x["q"], a=1.0 - t, b=t * v)
-    return times(t * v, yes) + times(1.0 - t, no), slope
+    (slope,) = operate(ElementGradient(link), q=x["q"], a=1.0 - t, b=t if v is None else t * v)
+    return algebra.element_values(yes, no, t, v, None, None, None, algebra.plain), slope
 
 
 def _sum(first: Array | None, second: Array | None) -> Array | None:

@@ -10,6 +10,7 @@ from xent.backends.slopes import ElementSlopes, without_dead_elements
 from xent.backends.tensorflow.compiled import compiled, in_graph, refuse_forward_mode
 from xent.backends.tensorflow.elements import elements
 from xent.backends.tensorflow.watching import watched
+from xent.core import algebra
 from xent.core.arrays import Array, times, to_compute
 from xent.kernels.composed import composed
 from xent.kernels.protocol import Kernel, Link
@@ -21,7 +22,7 @@ def element_losses(q: Array, t: Array, positive_weight: Array | None, kernel: Ke
         return _in_graph(q, t, positive_weight, kernel, link)
     if watched(t, positive_weight):
         yes, no = elements(q, kernel, link)
-        return times(t if positive_weight is None else t * positive_weight, yes) + times(1.0 - t, no)
+        return algebra.element_values(yes, no, t, positive_weight, None, None, None, algebra.plain)
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def losses(q: Array) -> tuple[Array, Callable[[Array], Array]]:

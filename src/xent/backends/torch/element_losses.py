@@ -8,7 +8,8 @@ import torch
 
 from xent.backends.torch.elements import elements, gradient
 from xent.backends.torch.lean import plain
-from xent.core.arrays import Array, times, to_compute
+from xent.core import algebra
+from xent.core.arrays import Array, to_compute
 from xent.kernels.protocol import Kernel, Link
 
 
@@ -17,7 +18,7 @@ def element_losses(q: Array, t: Array, positive_weight: Array | None, kernel: Ke
     others = (t,) if positive_weight is None else (t, positive_weight)
     if torch.compiler.is_compiling() or not plain(q, *others) or any(x.requires_grad for x in others):
         yes, no = elements(q, kernel, link)
-        return times(t if positive_weight is None else t * positive_weight, yes) + times(1 - t, no)
+        return algebra.element_values(yes, no, t, positive_weight, None, None, None, algebra.plain)
     found: Array = _Losses.apply(q, t, positive_weight, kernel, link)
     return found
 
