@@ -78,6 +78,10 @@ def generalized(q: float, truncation: float | None = None) -> Phi:
     return phi
 
 
+def taylor(terms: int) -> Phi:
+    return lambda loss: mp.fsum((1 - mp.exp(-loss)) ** j / mpf(j) for j in range(1, terms + 1))
+
+
 def symmetric(alpha: float, beta: float, log_zero: float) -> Phi:
     """α·H(P, Q) + β·H(Q, P) of a hard label: log 0 is A at each of the other classes, whose mass is 1 − p."""
     return lambda loss: mpf(alpha) * loss - mpf(beta) * mpf(log_zero) * -mp.expm1(-loss)

@@ -200,6 +200,7 @@ _add(
         exact.generalized(0.7, 0.3),
     ),
 )
+_add("taylor", *_shaped("noise.taylor_cross_entropy", noise.taylor_cross_entropy, exact.taylor(2)))
 _add(
     "symmetric",
     *_shaped(

@@ -25,6 +25,7 @@ ACTS = {
     "noise.label_smoothing": "S2",
     "noise.generalized_cross_entropy": "S3",
     "noise.symmetric_cross_entropy": "S3",
+    "noise.taylor_cross_entropy": "S3",
     "noise.hard_bootstrap": "S2",
     "noise.soft_bootstrap": "S3 S4",
     "noise.backward_correction": "S2",

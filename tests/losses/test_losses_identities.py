@@ -151,6 +151,7 @@ def test_generalized_cross_entropy_from_end_to_end(library: str, batch: Any) -> 
     true = p[np.arange(len(y)), y]
     close(value, -np.expm1(-each))
     close(gradient, true[:, None] * (p - np.eye(K)[y]))
+    same((value, gradient), evaluate(of(noise.taylor_cross_entropy(1)), P, z, library, reduction="none"))
     k, q = 0.3, 0.7
     value, gradient = evaluate(of(noise.generalized_cross_entropy(q, truncation=k)), P, z, library, reduction="none")
     far = true < k * (1 - 1e-9)

@@ -126,3 +126,35 @@ class SymmetricCrossEntropy(Shaping):
     @property
     def form(self) -> Form:
         return Form(factor=self.alpha, epsilon=-self.log_zero * self.beta / self.alpha)
+
+
+@dataclass(frozen=True)
+class TaylorCrossEntropy(Shaping):
+    """The first n terms of ℓ = Σ_j u^j/j, u = 1 − e^{−ℓ}: φ(ℓ) = Σ_{j≤n} u^j/j, φ′(ℓ) = e^{−ℓ}·Σ_{j<n} u^j = 1 − u^n.
+
+    Parameters
+    ----------
+    terms : int
+        n ≥ 1. 1 is the absolute error of p, more come nearer to the cross-entropy.
+    soft : "surprisal" or "per-class", optional
+        Needed for soft targets.
+
+    References
+    ----------
+    Feng, Shu, Lin, Lv, Li and An, "Can Cross Entropy Loss Be Robust to Label Noise?", IJCAI 2020.
+    """
+
+    terms: int = 2
+    soft: Reading | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "terms", checks.require_count(self.terms, "TaylorCrossEntropy(terms)"))
+        require_reading(self.soft, "TaylorCrossEntropy(soft=)")
+
+    def value(self, loss: Array) -> Array:
+        u = -namespace(loss).expm1(-loss)
+        return sum((u**j / j for j in range(2, self.terms + 1)), start=u)
+
+    def derivative(self, loss: Array) -> Array:
+        u = -namespace(loss).expm1(-loss)
+        return namespace(loss).exp(-loss) * sum((u**j for j in range(1, self.terms)), start=1.0)

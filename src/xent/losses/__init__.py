@@ -15,7 +15,7 @@ from xent.core.adaptive_margins import AdaFace, CurricularFace, MagFace
 from xent.core.asymmetric_shaping import Asymmetric
 from xent.core.margins import Angular, LargeMargin, Margin, Shift
 from xent.core.penalties import Entropy, Magnitude
-from xent.core.robust_shaping import GeneralizedCrossEntropy, SymmetricCrossEntropy
+from xent.core.robust_shaping import GeneralizedCrossEntropy, SymmetricCrossEntropy, TaylorCrossEntropy
 from xent.core.scores import Scores
 from xent.core.shaping import Poly1, Scaled
 from xent.core.target_steps import BackwardCorrection, FlipCorrection, HardBootstrap, Smoothing, TargetStep
@@ -61,6 +61,7 @@ __all__ = [
     "Smoothing",
     "SymmetricCrossEntropy",
     "TargetStep",
+    "TaylorCrossEntropy",
     "adaptive",
     "contrastive",
     "describe",

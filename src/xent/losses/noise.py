@@ -9,7 +9,7 @@ import numpy as np
 from xent.core import checks
 from xent.core.penalties import Entropy, ZLoss
 from xent.core.predictions import Logits, LogProbabilities, Projection
-from xent.core.robust_shaping import GeneralizedCrossEntropy, SymmetricCrossEntropy
+from xent.core.robust_shaping import GeneralizedCrossEntropy, SymmetricCrossEntropy, TaylorCrossEntropy
 from xent.core.scores import Scores
 from xent.core.shaping import Reading, Scaled
 from xent.core.target_steps import BackwardCorrection, HardBootstrap, Smoothing
@@ -28,6 +28,7 @@ __all__ = [
     "soft_bootstrap",
     "softcap",
     "symmetric_cross_entropy",
+    "taylor_cross_entropy",
     "temperature",
     "z_loss",
 ]
@@ -80,6 +81,18 @@ def symmetric_cross_entropy(
 ) -> Loss:
     """Symmetric cross-entropy, α·H(P, Q) + β·H(Q, P): α times Poly-1 with ε = −A·β/α."""
     return Loss(shaping=SymmetricCrossEntropy(alpha, beta, log_zero, soft=soft))
+
+
+@member(
+    "Σ_{j≤n} (1 − p)^j/j",
+    gradient="a = w·(1 − (1 − p)^n)·Σt, b = w·(1 − (1 − p)^n)",
+    source="Feng, Shu, Lin, Lv, Li and An, IJCAI 2020",
+    places="S3",
+    defaults={"terms": "2, between the absolute error and the cross-entropy"},
+)
+def taylor_cross_entropy(terms: int = 2, *, soft: Reading | None = None) -> Loss:
+    """Taylor cross-entropy: the first terms of the cross-entropy as a power series of 1 − p."""
+    return Loss(shaping=TaylorCrossEntropy(terms, soft=soft))
 
 
 @member(
