@@ -106,5 +106,11 @@ def test_a_loss_of_your_own_is_described_too() -> None:
     assert _short(xent.losses.describe(mine).places) == ("S1", "S2", "S3", "S4")
     assert _short(xent.losses.describe(Loss(class_weight=[1.0, 2.0])).places) == ("S3",)
     assert xent.losses.describe(Loss()).places == ()
+    changed = xent.losses.describe(imbalance.focal(3.0).but(factor=0.25).but(penalties=(xent.ZLoss(1e-4),), factor=0.5))
+    assert changed.name == "imbalance.focal with another factor, penalties"
+    assert changed.formula != xent.losses.describe(imbalance.focal).formula
+    assert changed.parameters["factor"] == 0.5
+    assert changed.parameters["shaping"] == xent.Focal(3.0)
+    assert _short(changed.places) == ("S3", "S4")
     with pytest.raises(xent.errors.KindError, match="describe"):
         xent.losses.describe(3)  # type: ignore[arg-type]

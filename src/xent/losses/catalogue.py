@@ -111,13 +111,20 @@ def describe(loss: Loss | Callable[..., Any]) -> Description:
     if isinstance(loss, Loss):
         places = tuple(text for field, text in PLACES.items() if _used(loss, field))
         entry = ENTRIES.get(loss.name)
-        if entry is not None:
+        if entry is not None and not loss.changed:
             return Description(
                 entry.name, entry.formula, places, loss.parameters, entry.defaults, entry.gradient, entry.source
             )
-        parts = {name: getattr(loss, name) for name in (*PLACES, "factor")}
+        name = f"{entry.name} with another {', '.join(loss.changed)}" if entry else "a loss of your own"
+        parts = {name: getattr(loss, name) for name in (*PLACES, "class_weight", "positive_weight", "factor")}
         return Description(
-            "a loss of your own", "factor·Σ w·(φ(ℓ) + R)/D", places, parts, {}, "a = w·φ′(ℓ)·Σt + ∂R, b = w·φ′(ℓ)", "–"
+            name,
+            "factor·Σ w·(φ(ℓ) + R)/D",
+            places,
+            parts,
+            {},
+            "a = w·φ′(ℓ)·Σt + ∂R, b = w·φ′(ℓ)",
+            entry.source if entry else "–",
         )
     for entry in ENTRIES.values():
         if loss is entry.make:

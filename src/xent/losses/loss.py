@@ -45,6 +45,8 @@ class Loss:
         How ``describe`` finds it in the catalogue; empty for one of your own.
     parameters : mapping
         What it was made with, for ``describe``.
+    changed : tuple of str
+        Which parts ``but`` changed since then.
 
     Examples
     --------
@@ -63,6 +65,7 @@ class Loss:
     factor: float = 1.0
     name: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    changed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "penalties", tuple(self.penalties))
@@ -139,7 +142,7 @@ class Loss:
 
     def but(self, **changes: Any) -> Loss:
         """The same loss with some of its parts changed."""
-        return replace(self, **changes)
+        return replace(self, changed=tuple(dict.fromkeys((*self.changed, *changes))), **changes)
 
 
 def _both(mine: Any, given: Any, Q: Any, argument: str) -> Any:
