@@ -161,6 +161,12 @@ def beside(value: Any, like: Array) -> Any:
     return value if is_python(value) else namespace(like).astype(value, like.dtype, copy=False)
 
 
+def constant(value: Any, like: Array, dtype: Any = None) -> Array:
+    """NumPy's array as one of the framework of another, beside it."""
+    # A copy: a framework may keep the memory that it is given, and warns where that cannot be written to.
+    return namespace(like).asarray(value.copy(), dtype=dtype, device=device_of(like))
+
+
 def dtype_name(x: Array) -> str:
     """ "float32", "bfloat16", "int64" …, without the framework's prefix."""
     # Not NumPy's own name, which does not tell foreign byte order. TensorFlow writes "<dtype: 'float32'>".

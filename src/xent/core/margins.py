@@ -14,8 +14,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from xent.core import checks
-from xent.core.arrays import Array, as_array, namespace
+from xent.core.arrays import Array, as_array, look_up, namespace
 from xent.errors import OptionError
+
+#: How near to 0 and π an angle may be where it is differentiated by its cosine.
+_NEAR = 1e-4
 
 Boundary: TypeAlias = Literal["continue", "linear", "clip", "easy"]
 Gradient: TypeAlias = Literal["true", "straight-through"]
@@ -206,3 +209,40 @@ class LargeMargin(Margin):
         _, sign = self._sector(theta)
         slope = self.blend * xp.sin(theta) + self.m * sign * xp.sin(self.m * theta)
         return -slope / (1.0 + self.blend)
+
+
+@dataclass(frozen=True)
+class OfCosine:
+    """f(arccos c) with its derivative by c, as ``Backend.apply`` takes it.
+
+    The derivative of an angle by its cosine, −1/sin θ, has no bound at θ = 0 and π; nearer to them than 1e-4 the
+    derivative is that at 1e-4, which is the limit where there is one. The bounded derivative is that by a hidden state:
+    a Projection has it.
+    """
+
+    margin: Margin
+
+    def theta(self, c: Array) -> Array:
+        xp = namespace(c)
+        return xp.acos(xp.where(c > 1.0, 1.0, xp.where(c < -1.0, -1.0, c)))
+
+    def value(self, c: Array) -> Array:
+        return self.margin.value(self.theta(c), None)
+
+    def derivative(self, c: Array) -> Array:
+        return self._derivative(self.theta(c))
+
+    def both(self, c: Array) -> tuple[Array, Array]:
+        """(value, derivative)."""
+        theta = self.theta(c)
+        return self.margin.value(theta, None), self._derivative(theta)
+
+    def _derivative(self, theta: Array) -> Array:
+        xp = namespace(theta)
+        theta = xp.where(theta < _NEAR, _NEAR, xp.where(theta > math.pi - _NEAR, math.pi - _NEAR, theta))
+        return -self.margin.derivative(theta, None) / xp.sin(theta)
+
+
+def shift_of(margin: Shift, index: Array) -> Any:
+    """m of each truth."""
+    return look_up(margin.margin, index) if getattr(margin.margin, "ndim", 0) else margin.margin

@@ -56,6 +56,10 @@ def where(condition: Array, x: Any, y: Any) -> Array:
     return tf.where(condition, tf.convert_to_tensor(x, dtype=like.dtype), tf.convert_to_tensor(y, dtype=like.dtype))
 
 
+def clip(x: Array, low: Any, high: Any) -> Array:
+    return tf.clip_by_value(x, tf.cast(low, x.dtype), tf.cast(high, x.dtype))
+
+
 def isnan(x: Array) -> Array:
     return tf.math.is_nan(x) if x.dtype.is_floating else tf.zeros_like(x, dtype=tf.bool)
 

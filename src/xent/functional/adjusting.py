@@ -10,12 +10,11 @@ from xent.core.arrays import (
     Array,
     classes_last,
     compute_dtype,
+    constant,
     describe,
-    device_of,
     dtype_name,
     library,
     namespace,
-    to_index,
 )
 from xent.core.margins import Margin, Shift
 from xent.core.predictions import Logits, Projection
@@ -23,6 +22,7 @@ from xent.core.scores import Scores
 from xent.core.values import Inspector, hard_rows
 from xent.errors import ShapeError, SoftTargetError, UndefinedPairError
 from xent.kernels.coefficients import target_probs
+from xent.kernels.extra import inside
 from xent.kernels.protocol import HardTarget, Target
 
 
@@ -97,9 +97,7 @@ def _angular(scores: Scores) -> bool:
 def _index(P: Any, target: Target | None, classes: int, inspect: Inspector) -> Array:
     """The truth of each row; 0 for labels that are outside the classes, whose loss is NaN or does not count."""
     if isinstance(target, HardTarget):
-        index = to_index(target.index)
-        xp = namespace(index)
-        return xp.where((index >= 0) & (index < classes), index, xp.zeros_like(index))
+        return inside(target.index, classes)
     assert target is not None
 
     def error() -> SoftTargetError:
@@ -127,22 +125,20 @@ def _vector(value: Any, like: Array, classes: int, argument: str, axis: int, ndi
 def beside(value: Any, like: Array, argument: str) -> Array:
     """An array beside another, in the type of its arithmetic. NumPy's goes to every framework: it is what a loss was
     made with."""
-    xp = namespace(like)
     if library(value) == "numpy" and library(like) != "numpy":
-        return xp.asarray(value.tolist(), dtype=compute_dtype(like), device=device_of(like))
+        return constant(value, like, compute_dtype(like))
     checks.require_one_library({argument: value, "Q": like})
-    return xp.astype(value, compute_dtype(like), copy=False)
+    return namespace(like).astype(value, compute_dtype(like), copy=False)
 
 
 def _allowed(value: Array, like: Array, shape: tuple[int, ...], axis: int, rows: bool) -> Array:
     """The classes that can be, classes last for rows."""
     from xent.functional.weights import along
 
-    xp = namespace(like)
     if dtype_name(value) != "bool":
         raise ShapeError("Scores(allowed=)", "booleans", describe(value))
     if library(value) == "numpy" and library(like) != "numpy":
-        value = xp.asarray(value.tolist(), device=device_of(like))
+        value = constant(value, like)
     checks.require_one_library({"Scores(allowed=)": value, "Q": like})
     if value.ndim == 1 and (not shape or value.shape[0] == shape[axis]):
         return along(value, len(shape) - 1 if rows else axis, len(shape))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xent.core.arrays import Array, detached, library, look_up, pick, to_compute
+from xent.core.arrays import Array, library
 from xent.core.margins import Margin, Shift
 from xent.core.penalties import Penalty, ZLoss
 from xent.core.scores import Scores
 from xent.core.shaping import Form, Shaping
 from xent.functional.call import Call
-from xent.functional.scoring import at_truth, slope_at_truth
 from xent.kernels.cpu import cpu
 from xent.kernels.extra import Extra
 from xent.kernels.protocol import HardTarget
@@ -35,15 +34,7 @@ def extra_of(call: Call, shaping: Shaping | None, penalties: Sequence[Penalty]) 
     z_loss = sum(penalty.coefficient for penalty in penalties if isinstance(penalty, ZLoss))
     if scores is None:
         return Extra(form, z_loss)
-    truth = slope = None
-    if scores.margin is not None and call.truth is not None:
-        z = to_compute(pick(detached(call.q), call.truth))
-        truth = at_truth(z, scores.margin, call.truth, None, call.backend) * scores.scale
-        if scores.offset is not None:
-            truth = truth + look_up(call.xp.reshape(scores.offset, (-1,)), call.truth)
-        if not isinstance(scores.margin, Shift):
-            slope = slope_at_truth(z, scores.margin)
-    return Extra(form, z_loss, scores.scale, scores.offset, truth, slope)
+    return Extra(form, z_loss, scores.scale, scores.offset, scores.margin)
 
 
 def _simple(scores: Scores, hard: bool, call: Call) -> bool:

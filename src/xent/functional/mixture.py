@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from xent.backends import find
-from xent.core.arrays import Array, classes_at, classes_last, device_of, namespace, to_compute
+from xent.core.arrays import classes_at, classes_last, constant, namespace, to_compute
 from xent.core.predictions import Logits, LogProbabilities, Projection
 from xent.errors import ShapeError
 from xent.functional.partition import log_sum_exp
@@ -32,8 +32,7 @@ def mixed_log_probabilities(Q: Logits | Projection, transition: np.ndarray[Any, 
     with backend.quiet():
         log_q = -backend.surprisals(x, "logits")
         for j in range(len(transition)):
-            row: Array = xp.asarray(log_t[:, j].tolist(), dtype=x.dtype, device=device_of(x))
-            term = log_q + row
+            term = log_q + constant(log_t[:, j], x, x.dtype)
             columns.append(log_sum_exp(term, xp.ones_like(term, dtype=xp.bool)))
     found = xp.stack(columns, axis=-1)
     # A sum of rounded terms may leave a hair above 1.

@@ -7,18 +7,14 @@ differentiates.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 from xent.backends import Backend
 from xent.core.arrays import Array, detached, look_up, namespace, pick, sum_classes, to_compute
-from xent.core.margins import Angular, Margin, Shift
+from xent.core.margins import Angular, Margin, OfCosine, Shift, shift_of
 from xent.core.scores import Scores
 from xent.kernels.composed import one_hot
-
-#: How near to 0 and π an angle may be where it is differentiated by its cosine.
-_NEAR = 1e-4
 
 #: Largest entries of a vector between which float32 holds its square.
 _SHORT, _LONG = 2.0**-50, 2.0**50
@@ -36,31 +32,6 @@ class Angles:
     length: Array | float
     #: ‖x‖.
     norm: Array
-
-
-@dataclass(frozen=True)
-class _OfCosine:
-    """f(arccos c) with its derivative by c, as ``Backend.apply`` takes it.
-
-    The derivative of an angle by its cosine, −1/sin θ, has no bound at θ = 0 and π; nearer to them than 1e-4 the
-    derivative is that at 1e-4, which is the limit where there is one. The bounded derivative is that by a hidden state:
-    a Projection has it.
-    """
-
-    margin: Margin
-
-    def theta(self, c: Array) -> Array:
-        xp = namespace(c)
-        return xp.acos(xp.where(c > 1.0, 1.0, xp.where(c < -1.0, -1.0, c)))
-
-    def value(self, c: Array) -> Array:
-        return self.margin.value(self.theta(c), None)
-
-    def derivative(self, c: Array) -> Array:
-        xp = namespace(c)
-        theta = self.theta(c)
-        theta = xp.where(theta < _NEAR, _NEAR, xp.where(theta > math.pi - _NEAR, math.pi - _NEAR, theta))
-        return -self.margin.derivative(theta, None) / xp.sin(theta)
 
 
 def normalized(x: Array) -> tuple[Array, Array]:
@@ -121,9 +92,9 @@ def scored(x: Array, scores: Scores, index: Array | None, found: Angles | None, 
 def at_truth(z: Array, margin: Margin | Shift, index: Array, found: Angles | None, backend: Backend) -> Array:
     """The score that takes the place of the truth's, z."""
     if isinstance(margin, Shift):
-        return z - _shift(margin, index)
+        return z - shift_of(margin, index)
     if found is None:
-        applied: Any = _OfCosine(margin)
+        applied: Any = OfCosine(margin)
         return backend.apply(applied, z)
     value = margin.value(found.theta, found.norm if margin.needs_norm else None)
     if isinstance(margin, Angular) and margin.grad == "straight-through":
@@ -133,16 +104,7 @@ def at_truth(z: Array, margin: Margin | Shift, index: Array, found: Angles | Non
 
 def _angle(z: Array, margin: Margin, found: Angles | None) -> Array:
     """θ at the truth, whose cosine is z, as a constant."""
-    return detached(found.theta) if found is not None else _OfCosine(margin).theta(detached(z))
-
-
-def slope_at_truth(z: Array, margin: Margin) -> Array:
-    """The derivative of that by z, a cosine."""
-    return _OfCosine(margin).derivative(z)
-
-
-def _shift(margin: Shift, index: Array) -> Any:
-    return look_up(margin.margin, index) if getattr(margin.margin, "ndim", 0) else margin.margin
+    return detached(found.theta) if found is not None else OfCosine(margin).theta(detached(z))
 
 
 def _put(x: Array, index: Array, values: Array) -> Array:
@@ -169,7 +131,7 @@ def pull_back(
     if scores.margin is not None and index is not None and not isinstance(scores.margin, Shift):
         at_truth = pick(g, index)
         truth = to_compute(pick(capped, index))
-        slope = slope_at_truth(truth, scores.margin) if found is None else xp.zeros_like(at_truth)
+        slope = OfCosine(scores.margin).derivative(truth) if found is None else xp.zeros_like(at_truth)
         if scores.margin.changes_others:
             others = scores.margin.others_derivative(to_compute(capped), _angle(truth, scores.margin, found))
             g = xp.where(g == 0, 0.0, g * others)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from xent.core.arrays import Array, namespace, to_compute
+from xent.core.arrays import Array, namespace, pick, to_compute, to_index
+from xent.core.margins import Margin, OfCosine, Shift, shift_of
 from xent.core.shaping import Form
 from xent.kernels.coefficients import row_coefficients
 from xent.kernels.composed import one_hot
@@ -13,7 +14,7 @@ from xent.kernels.protocol import HardTarget, Kernel, Link, RowStatistics, Targe
 
 @dataclass(frozen=True, eq=False)
 class Extra:
-    """L = Σ c·(φ(ℓ) + λ·lse²) of z̃ = scale·z + offset, with ``truth`` in the place of the truth's own z̃."""
+    """L = Σ c·(φ(ℓ) + λ·lse²) of z̃ = scale·A(z) + offset, where A is the margin, which acts on the truth alone."""
 
     form: Form = field(default_factory=Form)
     #: λ.
@@ -21,13 +22,12 @@ class Extra:
     scale: float = 1.0
     #: One number a class.
     offset: Array | None = None
-    #: Of each row, z̃ at its index, and its derivative by z there over ``scale``.
-    truth: Array | None = None
-    slope: Array | None = None
+    #: It reads no lengths and leaves the other classes as they are.
+    margin: Margin | Shift | None = None
 
     @property
     def changes_scores(self) -> bool:
-        return self.scale != 1.0 or self.offset is not None or self.truth is not None
+        return self.scale != 1.0 or self.offset is not None or self.margin is not None
 
 
 def slope_of(form: Form, loss: Array) -> Array:
@@ -59,9 +59,10 @@ def in_passes(
     gradient = kernel.row_gradient(z, target, link, row_coefficients(slopes, target, q.shape[-1]))
     if extra.scale != 1.0:
         gradient = gradient * extra.scale
-    if extra.slope is not None and isinstance(target, HardTarget):
+    found_slope = None if extra.margin is None else _at_truth(q, target, extra.margin)[1]
+    if found_slope is not None and isinstance(target, HardTarget):
         hot = one_hot(target.index, gradient, xp)
-        slope = xp.where(dead, 0.0, extra.slope)
+        slope = xp.where(dead, 0.0, found_slope)
         gradient = xp.where(hot, gradient * slope[..., None], gradient)
     loss, lse = (xp.where(dead, 0.0, x) for x in (found.loss, found.lse))
     return loss, lse, xp.astype(gradient, q.dtype, copy=False)
@@ -73,10 +74,23 @@ def adjusted(q: Array, target: Target, extra: Extra) -> Array:
         return q
     xp = namespace(q)
     z = to_compute(q)
+    if extra.margin is not None and isinstance(target, HardTarget):
+        truth = _at_truth(q, target, extra.margin)[0]
+        z = xp.where(one_hot(target.index, z, xp), truth[..., None], z)
     if extra.scale != 1.0:
         z = z * extra.scale
-    if extra.offset is not None:
-        z = z + extra.offset
-    if extra.truth is not None and isinstance(target, HardTarget):
-        z = xp.where(one_hot(target.index, z, xp), extra.truth[..., None], z)
-    return z
+    return z if extra.offset is None else z + extra.offset
+
+
+def _at_truth(q: Array, target: Target, margin: Margin | Shift) -> tuple[Array, Array | None]:
+    """What takes the place of each truth's score, and its derivative by it (None: 1)."""
+    assert isinstance(target, HardTarget), "a margin has one truth a row"
+    index = inside(target.index, q.shape[-1])
+    z = to_compute(pick(q, index))
+    return (z - shift_of(margin, index), None) if isinstance(margin, Shift) else OfCosine(margin).both(z)
+
+
+def inside(index: Array, classes: int) -> Array:
+    """The index of each truth; some class for one that is none, whose row says so or does not count."""
+    index = to_index(index)
+    return namespace(index).clip(index, 0, classes - 1)

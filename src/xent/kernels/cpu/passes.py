@@ -65,25 +65,71 @@ def put_number(typing: Any, x: Any, address: Any, like: Any, position: Any) -> A
     return types.void(compute_type(like.dtype), types.int64, like, types.int64), generate
 
 
+class _Peak:
+    """A running maximum in lanes, which remembers NaN."""
+
+    def __init__(self, lanes: Lanes) -> None:
+        self.lanes, b = lanes, lanes.builder
+        self.largest = cgutils.alloca_once_value(b, lanes.number(-_INFINITY))
+        self.undefined = cgutils.alloca_once_value(b, lanes.none())
+
+    def see(self, x: Any) -> None:
+        b = self.lanes.builder
+        b.store(self.lanes.larger(x, b.load(self.largest)), self.largest)
+        b.store(b.or_(b.load(self.undefined), b.fcmp_unordered("uno", x, x)), self.undefined)
+
+    def found(self) -> Any:
+        b = self.lanes.builder
+        largest = self.lanes.folded(b.load(self.largest), self.lanes.larger)
+        nan = ir.Constant(largest.type, float("nan"))
+        return b.select(self.lanes.any(b.load(self.undefined)), nan, largest)
+
+
 @intrinsic
 def peak_of(typing: Any, z: Any, like: Any, size: Any) -> Any:
     """max z; NaN where z holds one."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         lanes = Lanes(builder, like.dtype)
-        peak = cgutils.alloca_once_value(builder, lanes.number(-_INFINITY))
-        undefined = cgutils.alloca_once_value(builder, lanes.none())
-
-        def body(position: Any, x: Any) -> None:
-            builder.store(lanes.larger(x, builder.load(peak)), peak)
-            builder.store(builder.or_(builder.load(undefined), builder.fcmp_unordered("uno", x, x)), undefined)
-
-        each([(lanes, args[0], lanes.number(-_INFINITY))], args[2], body)
-        largest = lanes.folded(builder.load(peak), lanes.larger)
-        nan = ir.Constant(largest.type, float("nan"))
-        return builder.select(lanes.any(builder.load(undefined)), nan, largest)
+        peak = _Peak(lanes)
+        each([(lanes, args[0], lanes.number(-_INFINITY))], args[2], lambda position, x: peak.see(x))
+        return peak.found()
 
     return compute_type(like.dtype)(types.int64, like, types.int64), generate
+
+
+@intrinsic
+def adjust_row(typing: Any, z: Any, like: Any, size: Any, scale: Any, offset: Any, k: Any, at_k: Any, out: Any) -> Any:
+    """z̃ = scale·z + offset at ``out``, where there is room for a multiple of 64 numbers, and max z̃ as of ``peak_of``.
+
+    ``offset`` is the address of a row of the same type, or None; ``at_k`` is z̃ in place k (none where k < 0). The scale
+    is positive. Of float32 and float64.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        address, _, size, scale, more, k, at_k, out = args
+        lanes = Lanes(builder, like.dtype)
+        factor, special = lanes.splat(scale), lanes.splat(at_k)
+        peak = _Peak(lanes)
+        changed = cgutils.alloca_once(builder, lanes.type)
+
+        def body(position: Any, x: Any, o: Any = None) -> None:
+            builder.store(builder.fmul(x, factor) if o is None else lanes.multiply_add(x, factor, o), changed)
+            with builder.if_then(lanes.holds(position, k), likely=False):
+                builder.store(builder.select(lanes.is_at(position, k), special, builder.load(changed)), changed)
+            value = builder.load(changed)
+            lanes.store(value, lanes.pointer(out, position))
+            peak.see(value)
+
+        rows = [(lanes, address, lanes.number(-_INFINITY))]
+        if offset != types.none:
+            rows.append((lanes, more, lanes.number(0.0)))
+        each(rows, size, body)
+        return peak.found()
+
+    compute = compute_type(like.dtype)
+    given = (types.int64, like, types.int64, compute, offset, types.int64, compute, types.int64)
+    return compute(*given), generate
 
 
 def _exponentials(keep: bool) -> Any:
@@ -161,26 +207,6 @@ def _entropy_term(lanes: Lanes, x: Any, peak: Any) -> Any:
 sum_drops = _row_sum(distance)
 #: Σ e^(z − peak)·(peak − z), in units.
 sum_entropy = _row_sum(_entropy_term)
-
-
-@intrinsic
-def adjust_row(typing: Any, z: Any, like: Any, size: Any, scale: Any, offset: Any, out: Any) -> Any:
-    """scale·z + offset at ``out``, where there is room for a multiple of 64 numbers; ``offset`` is a row of the same
-    type. Of float32 and float64."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        address, _, size, scale, offset, out = args
-        lanes = Lanes(builder, like.dtype)
-        factor = lanes.splat(scale)
-
-        def body(position: Any, x: Any, o: Any) -> None:
-            lanes.store(lanes.multiply_add(x, factor, o), lanes.pointer(out, position))
-
-        each([(lanes, address, lanes.number(0.0)), (lanes, offset, lanes.number(0.0))], size, body)
-        return context.get_dummy_value()
-
-    compute = compute_type(like.dtype)
-    return types.void(types.int64, like, types.int64, compute, types.int64, types.int64), generate
 
 
 @intrinsic

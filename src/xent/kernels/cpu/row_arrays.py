@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 
 from xent.core.arrays import Array, dtype_name, namespace
+from xent.core.margins import OfCosine, Shift
 from xent.kernels.coefficients import target_probs
 from xent.kernels.cpu.buffers import gradient_like
 from xent.kernels.cpu.layout import Layout, compact_strides, gathered, layout_of
 from xent.kernels.cpu.memory import as_numpy, from_numpy, plain_vector
-from xent.kernels.extra import Extra
+from xent.kernels.cpu.picking import pick
+from xent.kernels.cpu.threads import run
+from xent.kernels.extra import Extra, inside
 from xent.kernels.protocol import HardTarget, Target
 
 #: What stands for 16-bit numbers in compiled code.
@@ -86,14 +89,33 @@ class RowTarget:
 
 class Plan:
     """What is done to the scores of a row before the softmax, as the compiled loops take it: a factor, the address of
-    one number a class to add, and for each row the score of its truth and the slope there (empty: neither)."""
+    one number a class to add (or None), and what a margin makes of each row's truth: what is taken off its score; or
+    the score in its place, and the slope there; and its part of what is added. What is empty is not done."""
 
-    def __init__(self, z: Rows, extra: Extra) -> None:
-        offset = np.zeros(z.classes, z.compute)
-        if extra.offset is not None:
-            offset[:] = as_numpy(extra.offset).reshape(-1)
-        self.offset = offset
-        none = np.empty(0, z.compute)
-        truth = none if extra.truth is None else z.vector(extra.truth)
-        slope = none if extra.slope is None else z.vector(extra.slope)
-        self.numbers = (float(extra.scale), offset.ctypes.data, truth, slope)
+    def __init__(self, z: Rows, index: Any, extra: Extra) -> None:
+        self.offset = None if extra.offset is None else plain_vector(as_numpy(extra.offset), z.compute)
+        shift = truth = slope = added = np.empty(0, z.compute)
+        if extra.margin is not None:
+            if self.offset is not None:
+                added = self.offset[inside(index, z.classes)]
+            if isinstance(extra.margin, Shift):
+                margin = np.asarray(as_numpy(extra.margin.margin), z.compute)
+                shift = margin[inside(index, z.classes)] if margin.ndim else np.full(z.count, margin)
+            else:
+                truth, slope = _at_truth(z, index, OfCosine(extra.margin))
+        address = None if self.offset is None else self.offset.ctypes.data
+        self.numbers = (float(extra.scale), address, shift, truth, slope, added)
+
+
+def _at_truth(z: Rows, index: Any, margin: OfCosine) -> tuple[Any, Any]:
+    """What takes the place of each truth's score, and its derivative by that. In NumPy, also for a framework: its
+    threads would wait for more work while the pass runs."""
+    truth, slope = np.empty(z.count, z.compute), np.empty(z.count, z.compute)
+
+    def part(begin: int, end: int) -> None:
+        # The score first, NaN for a label outside the classes.
+        pick(z.layout, z.classes, begin, end, index, np.nan, truth)
+        truth[begin:end], slope[begin:end] = margin.both(truth[begin:end])
+
+    run(z.count, z.array.size, part)
+    return truth, slope

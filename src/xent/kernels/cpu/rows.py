@@ -16,7 +16,6 @@ from xent.kernels.cpu.passes import (
     keep_exponentials,
     number_at,
     peak_of,
-    put_number,
     settle,
     sum_drops,
     sum_entropy,
@@ -62,13 +61,14 @@ def _rest_of(z, like, size, peak, ahead):  # type: ignore[no-untyped-def]
 
 @jit
 def _kept_rest_of(z, like, size, peak, e, powers, unit, ahead):  # type: ignore[no-untyped-def]
-    """The same, with e^(z − m) in units at ``e``, which is the address of ``powers``."""
+    """The same, with e^(z − m) in units at ``e``, which is the address of ``powers`` and may be that of z."""
     if peak != peak:
         return np.nan
     if math.isinf(peak):
+        rest = _rest_at_infinity(z, like, size)
         for i in range(size):
             powers[i] = 1 / unit if number_at(z, like, i) == peak else 0.0
-        return _rest_at_infinity(z, like, size)
+        return rest
     rest, peaks = 0.0, 0
     for start in range(0, size, BLOCK):
         offset = start * like.itemsize
@@ -88,10 +88,8 @@ def _drops(z, like, size, peak):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _hard_loss(z, like, size, peak, excess, k, on, off):  # type: ignore[no-untyped-def]
-    if k < 0 or k >= size:
-        return np.nan
-    score = number_at(z, like, k)
+def _hard_loss(z, like, size, peak, excess, score, on, off):  # type: ignore[no-untyped-def]
+    """``score``: z of the truth. z is read for smoothing alone."""
     drop = 0.0 if score == peak else float(peak) - float(score)
     loss = on * (drop + excess) if on != 0 else 0.0 * excess
     if off != 0:
@@ -157,7 +155,11 @@ def statistics(layout, like, size, begin, end, want, index, truths, on, off, out
                 dot, mass = _soft_sums(z, like, size, peak, row_address(truths, row), out, kind(on), kind(off))
                 out[0, row] = dot + mass * excess
             elif index is not None:
-                out[0, row] = _hard_loss(z, like, size, peak, excess, index[row], on, off)
+                k = index[row]
+                known = 0 <= k < size
+                out[0, row] = np.nan
+                if known:
+                    out[0, row] = _hard_loss(z, like, size, peak, excess, number_at(z, like, k), on, off)
         if want & LSE:
             out[1, row] = float(peak) + excess
         if want & ENTROPY:
@@ -187,7 +189,8 @@ def slope_of(form, loss):  # type: ignore[no-untyped-def]
     if gamma != 0.0:
         u = -math.expm1(-loss)
         share = loss / u if u > 0.0 else 1.0
-        slope *= u**gamma * (1.0 + gamma * (0.0 if math.isinf(loss) else power * share))
+        # The usual one without a call of pow, which is as dear as the rest together.
+        slope *= (u * u if gamma == 2.0 else u**gamma) * (1.0 + gamma * (0.0 if math.isinf(loss) else power * share))
     return slope
 
 
@@ -214,8 +217,10 @@ def gradient(  # type: ignore[no-untyped-def]
     powers = room[(-room.ctypes.data % 64) // room.itemsize :]
     e = powers.ctypes.data
     on_, off_ = kind(on), kind(off)
-    a_ = h_ = zero
-    adjusted = np.zeros(1 if plan is None else size + 3 * LANES, b.dtype)
+    a_ = h_ = score = zero
+    # Changed scores have a row of their own only where they are read again after their exponentials are.
+    again = truths is not None or h is not None or off != 0
+    adjusted = np.zeros(size + 3 * LANES if plan is not None and again else 1, b.dtype)
     for row in range(begin, end):
         g = row_address(target, row)
         b_ = kind(b[row] * scale)
@@ -231,13 +236,24 @@ def gradient(  # type: ignore[no-untyped-def]
                 lses[row] = zero
             continue
         z = row_address(layout, row)
-        if plan is not None:
-            out = adjusted.ctypes.data
-            adjust_row(z, like, size, kind(plan[0]), plan[1], out)
-            if plan[2].size and index is not None and 0 <= index[row] < size:
-                put_number(plan[2][row], out, like, index[row])
+        k = -1
+        if index is not None and 0 <= index[row] < size:
+            k = index[row]
+        if plan is None:
+            peak = peak_of(z, like, size)
+        else:
+            out = adjusted.ctypes.data if again else e
+            moved = k if plan[2].size or plan[3].size else -1
+            truth = zero
+            if moved >= 0:
+                truth = plan[3][row] if plan[3].size else number_at(z, like, k) - plan[2][row]
+                truth *= kind(plan[0])
+                if plan[5].size:
+                    truth += plan[5][row]
+            peak = adjust_row(z, like, size, kind(plan[0]), plan[1], moved, truth, out)
             z = out
-        peak = peak_of(z, like, size)
+        if k >= 0:
+            score = number_at(z, like, k)
         rest = _kept_rest_of(z, like, size, peak, e, powers, unit, row_address(layout, min(row + 1, end - 1)))
         excess = math.log1p(rest)
         if losses is not None:
@@ -245,8 +261,8 @@ def gradient(  # type: ignore[no-untyped-def]
             if truths is not None:
                 dot, mass = _soft_sums(z, like, size, peak, row_address(truths, row), b, on_, off_)
                 loss = dot + mass * excess
-            elif index is not None:
-                loss = _hard_loss(z, like, size, peak, excess, index[row], on, off)
+            elif k >= 0:
+                loss = _hard_loss(z, like, size, peak, excess, score, on, off)
             else:
                 loss = np.nan
             losses[row] = loss
@@ -260,11 +276,8 @@ def gradient(  # type: ignore[no-untyped-def]
                 a_ = kind(b_ * mass)
         if plan is not None:
             a_, b_ = kind(a_ * plan[0]), kind(b_ * plan[0])
-        k = -1
-        if index is not None:
-            k = index[row]
-            if k < 0 or k >= size:
-                rest = np.nan
+        if index is not None and k < 0:
+            rest = np.nan
         if rest != rest:
             write_scaled(e, size, g, like, zero, zero, kind(np.nan), -1, zero, past)
             continue
@@ -288,10 +301,9 @@ def gradient(  # type: ignore[no-untyped-def]
         if index is not None:
             bt = b_ * (on_ + off_)
             shift = b_ * off_
-            at_peak = number_at(z, like, k) == peak
-            at_k = ((a_ - bt) - bt * r) * share if at_peak else powers[k] * first * second - bt
-            if plan is not None and plan[3].size:
-                at_k *= plan[3][row]
+            at_k = ((a_ - bt) - bt * r) * share if score == peak else powers[k] * first * second - bt
+            if plan is not None and plan[4].size:
+                at_k *= plan[4][row]
         write_scaled(e, size, g, like, first, second, shift, k, at_k, past)
     if past:
         settle()

@@ -69,7 +69,7 @@ def shaped(q: Array, target: Target, c: Array, extra: Extra) -> tuple[Array, Arr
         return None
     losses, lses = np.empty(z.count, z.compute), np.empty(z.count, z.compute)
     c_, t = z.vector(c), RowTarget(target, z)
-    plan = Plan(z, extra) if extra.changes_scores else None
+    plan = Plan(z, t.index, extra) if extra.changes_scores else None
     form = extra.form
     numbers = (form.factor, form.epsilon, form.q, form.gamma, form.limit, extra.z_loss)
     out, place = z.new_gradient()

@@ -65,6 +65,23 @@ class Lanes:
     def multiply_add(self, u: Any, v: Any, w: Any) -> Any:
         return self.builder.fadd(self.builder.fmul(u, v, flags=("contract",)), w, flags=("contract",))
 
+    # Places
+
+    @property
+    def places(self) -> Any:
+        """0, 1, 2 …"""
+        return ir.Constant(ir.VectorType(_I32, self.width), list(range(self.width)))
+
+    def holds(self, position: Any, k: Any) -> Any:
+        """Whether number k is among those from a position on."""
+        return self.builder.icmp_unsigned("<", self.builder.sub(k, position), ir.Constant(_I64, self.width))
+
+    def is_at(self, position: Any, k: Any) -> Any:
+        """In which lane number k is, which is none for k < 0."""
+        b = self.builder
+        lane = b.select(self.holds(position, k), b.sub(k, position), ir.Constant(_I64, -1))
+        return b.icmp_signed("==", self.places, self.splat(b.trunc(lane, _I32)))
+
     # Memory
 
     def pointer(self, address: Any, position: Any) -> Any:

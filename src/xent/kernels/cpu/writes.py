@@ -13,8 +13,7 @@ from xent.kernels.cpu.lanes import LANES
 from xent.kernels.cpu.passes import distance, mass_of
 from xent.kernels.cpu.vectors import LINE, Lanes, compute_type, each
 
-_I32, _I64 = ir.IntType(32), ir.IntType(64)
-_LANE = ir.Constant(ir.VectorType(_I32, LANES), list(range(LANES)))
+_I64 = ir.IntType(64)
 
 
 def _long(value: int) -> Any:
@@ -48,10 +47,7 @@ def write_scaled(
 
         def value(position: Any) -> Any:
             x = builder.fmul(builder.fmul(kept.load(kept.pointer(e, position)), one), two)
-            here = builder.sub(k, position)
-            lane = builder.select(builder.icmp_unsigned("<", here, _long(LANES)), here, _long(-1))
-            at = builder.icmp_signed("==", _LANE, lanes.splat(builder.trunc(lane, _I32)))
-            return builder.select(at, special, builder.fsub(x, less))
+            return builder.select(lanes.is_at(position, k), special, builder.fsub(x, less))
 
         # Whole lines only go past the cache: the numbers before the first of them are an edge, like those at the end.
         to_line = builder.lshr(builder.and_(builder.neg(out), _long(LINE - 1)), _long(lanes.bytes.bit_length() - 1))

@@ -1,0 +1,8 @@
+"""Softmax and logistic regression by maximum likelihood: cross-entropy's oldest use.
+
+Estimators with scikit-learn's interface on the kernels of this library. Needs the extra ``xent[sklearn]``.
+"""
+
+from xent.linear_model.estimator import LogisticRegression, SoftmaxRegression
+
+__all__ = ["LogisticRegression", "SoftmaxRegression"]

@@ -1,0 +1,104 @@
+"""The rows of X, a block at a time: a block stays in cache from its scores to its part of the gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from xent.kernels.cpu.threads import run, thread_count
+from xent.linear_model import compiled
+
+Matrix = Any
+_Found = TypeVar("_Found")
+
+#: A block is so large that its rows stay in the cache that a processor has for itself, and its calls cost little.
+_BLOCK_BYTES, _LEAST_ROWS, _MOST_ROWS = 2**19, 256, 16384
+#: Sums of one part are made by one thread, so that a result does not depend on how many threads there are.
+_PARTS, _PART_NUMBERS = 8, 2**23
+
+
+class Block(Protocol):
+    """Some rows of X."""
+
+    def scores(self, w: Matrix) -> Matrix:
+        """X·w, w (D, K)."""
+        ...
+
+    def pull(self, g: Matrix, into: Matrix) -> None:
+        """into += Xᵀ·g, into (D, K) in float64."""
+        ...
+
+
+class DenseBlock:
+    """Rows of an array."""
+
+    def __init__(self, x: Matrix) -> None:
+        self.x = x
+
+    def scores(self, w: Matrix) -> Matrix:
+        return self.x @ w
+
+    def pull(self, g: Matrix, into: Matrix) -> None:
+        # As (K, D), the shape in which BLAS is faster.
+        into += (g.T @ self.x).T
+
+
+class SparseBlock:
+    """Rows in CSR form."""
+
+    def __init__(self, indptr: Matrix, indices: Matrix, data: Matrix) -> None:
+        self.indptr, self.indices, self.data = indptr, indices, data
+
+    def scores(self, w: Matrix) -> Matrix:
+        out = np.empty((len(self.indptr) - 1, w.shape[1]), w.dtype)
+        compiled.sparse_scores(self.indptr, self.indices, self.data, w, out)
+        return out
+
+    def pull(self, g: Matrix, into: Matrix) -> None:
+        compiled.sparse_pull(self.indptr, self.indices, self.data, g, into)
+
+
+class Examples:
+    """X (N, D), dense or in CSR form, float32 or float64."""
+
+    def __init__(self, X: Matrix) -> None:
+        self.X = X
+        self.sparse = not isinstance(X, np.ndarray)
+        self.count, self.features = X.shape
+        self.dtype = X.dtype
+        numbers = X.nnz if self.sparse else X.size
+        #: What a pass over them costs, in numbers.
+        self.numbers = numbers
+        row = max(1, numbers // max(1, self.count)) * self.dtype.itemsize
+        self._rows = int(min(max(_BLOCK_BYTES // row, _LEAST_ROWS), _MOST_ROWS))
+
+    def block(self, begin: int, end: int) -> Block:
+        if not self.sparse:
+            return DenseBlock(self.X[begin:end])
+        indptr = self.X.indptr
+        return SparseBlock(indptr[begin : end + 1], self.X.indices, self.X.data)
+
+    def blocks(self, begin: int, end: int) -> Iterator[tuple[int, int, Block]]:
+        for low in range(begin, end, self._rows):
+            high = min(low + self._rows, end)
+            yield low, high, self.block(low, high)
+
+    def in_parts(self, numbers: int, work: Callable[[int, int], _Found]) -> list[_Found]:
+        """work(begin, end) of each part of the rows, over threads; ``numbers``: how many a part's result has."""
+        parts = max(1, min(_PARTS, _PART_NUMBERS // max(1, numbers), -(-self.count // self._rows)))
+        if thread_count() > 1 and self.count > 2 * _LEAST_ROWS:
+            parts = max(parts, 2)
+        found: list[Any] = [None] * parts
+
+        def some(first: int, last: int) -> None:
+            for part in range(first, last):
+                found[part] = work(self.count * part // parts, self.count * (part + 1) // parts)
+
+        run(parts, self.numbers, some)
+        return found
+
+    def some(self, rows: Matrix) -> Examples:
+        """Those rows alone, as a copy."""
+        return Examples(self.X[rows])

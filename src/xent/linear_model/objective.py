@@ -1,0 +1,133 @@
+"""F(W, b) = Σ w·L(P, X·Wᵀ + b)/s + (λ/2)·‖W‖², and what solvers ask of it: value, gradient, curvature times a direction.
+
+Each is one pass over the examples: of a block of rows the scores, what the head makes of them, and their part of the
+result, while the block is in cache. s = Σ w, λ = 1/(C·s).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from xent.linear_model.examples import Examples
+from xent.linear_model.heads import Head
+from xent.linear_model.scaling import Scaling
+
+Matrix = Any
+
+#: Probabilities are kept for the products of one step up to so many bytes, and made again beyond.
+_KEPT = 2**28
+
+
+class Objective:
+    """F in the coordinates of a ``Scaling``, as a function of one vector: V by rows, then c where there is one."""
+
+    def __init__(self, examples: Examples, head: Head, scaling: Scaling, penalty: float) -> None:
+        self.examples, self.head, self.scaling, self.penalty = examples, head, scaling, penalty
+        self.columns, self.features = head.columns, examples.features
+        self.intercept = scaling.intercept
+        #: How many passes over the examples were made, with gradients and with products.
+        self.passes = 0
+
+    @property
+    def size(self) -> int:
+        return self.columns * (self.features + self.intercept)
+
+    def split(self, v: Matrix) -> tuple[Matrix, Matrix]:
+        """(V, c)."""
+        inner = self.columns * self.features
+        c = v[inner:] if self.intercept else np.zeros(self.columns)
+        return v[:inner].reshape(self.columns, self.features), c
+
+    def joined(self, V: Matrix, c: Matrix) -> Matrix:
+        return np.concatenate([V.reshape(-1), c]) if self.intercept else V.reshape(-1).copy()
+
+    def weights(self, v: Matrix) -> tuple[Matrix, Matrix]:
+        """(W, b)."""
+        return self.scaling.weights(*self.split(v))
+
+    def start(self, W: Matrix, b: Matrix) -> Matrix:
+        """The vector of W and b."""
+        return self.joined(*self.scaling.coordinates(np.asarray(W, np.float64), np.asarray(b, np.float64)))
+
+    def __call__(self, v: Matrix) -> tuple[float, Matrix]:
+        """(F, its gradient)."""
+        W, b = self.weights(v)
+        value, by_W, by_b = self.data_term(W, b)
+        value += 0.5 * self.penalty * float(np.vdot(W, W))
+        # The penalty is a function of W alone: at fixed c it has no part in b.
+        return value, self._pulled(by_W, by_b, W)
+
+    def data_term(self, W: Matrix, b: Matrix) -> tuple[float, Matrix, Matrix]:
+        """Σ w·L/s with its derivatives by W and b."""
+        self.passes += 1
+        w, shift = self._operands(W, b)
+
+        def part(begin: int, end: int) -> tuple[float, Matrix, Matrix]:
+            total, by_w, by_b = 0.0, np.zeros((self.features, self.columns)), np.zeros(self.columns)
+            for low, high, block in self.examples.blocks(begin, end):
+                z = block.scores(w)
+                if shift is not None:
+                    z += shift
+                value, g = self.head.value(z, low, high)
+                total += value
+                block.pull(g, by_w)
+                by_b += g.sum(axis=0, dtype=np.float64)
+            return total, by_w, by_b
+
+        found = self.examples.in_parts(w.size, part)
+        by_W = sum((f[1] for f in found[1:]), start=found[0][1]).T
+        return sum(f[0] for f in found), by_W, sum(f[2] for f in found)
+
+    def curvature(self, v: Matrix) -> Callable[[Matrix], Matrix]:
+        """d ↦ F″(v)·d, for a head that has a second derivative."""
+        w, shift = self._operands(*self.weights(v))
+        kept: dict[int, Matrix] = {}
+        keep = self.examples.count * self.columns * self.examples.dtype.itemsize <= _KEPT
+
+        def predicted(low: int, block: Any) -> Matrix:
+            if low in kept:
+                return kept[low]
+            z = block.scores(w)
+            if shift is not None:
+                z += shift
+            q = self.head.predicted(z)
+            if keep:
+                kept[low] = q
+            return q
+
+        def times(d: Matrix) -> Matrix:
+            self.passes += 1
+            D, c = self.weights(d)
+            direction, along = self._operands(D, c)
+
+            def part(begin: int, end: int) -> tuple[Matrix, Matrix]:
+                by_w, by_b = np.zeros((self.features, self.columns)), np.zeros(self.columns)
+                for low, high, block in self.examples.blocks(begin, end):
+                    q = predicted(low, block)
+                    dz = block.scores(direction)
+                    if along is not None:
+                        dz += along
+                    g = self.head.curvature(q, dz, low, high)
+                    block.pull(g, by_w)
+                    by_b += g.sum(axis=0, dtype=np.float64)
+                return by_w, by_b
+
+            found = self.examples.in_parts(direction.size, part)
+            by_W = sum((f[0] for f in found[1:]), start=found[0][0]).T
+            return self._pulled(by_W, sum(f[1] for f in found), D)
+
+        return times
+
+    def _operands(self, W: Matrix, b: Matrix) -> tuple[Matrix, Matrix | None]:
+        """W and b as a block takes them: (D, K) side by side, in the type of X."""
+        dtype = self.examples.dtype
+        return np.ascontiguousarray(W.T, dtype), b.astype(dtype) if self.intercept else None
+
+    def _pulled(self, by_W: Matrix, by_b: Matrix, W: Matrix) -> Matrix:
+        by_V = self.scaling.gradient(by_W, by_b)
+        if self.penalty:
+            by_V = by_V + self.penalty * self.scaling.gradient(W, np.zeros(self.columns))
+        return self.joined(by_V, by_b)

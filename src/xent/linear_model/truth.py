@@ -1,0 +1,82 @@
+"""What ``fit`` is given as the truth: class names a row, or a typed target, as what the heads take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.preprocessing import LabelEncoder
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import column_or_1d
+
+from xent.core.predictions import Logits
+from xent.core.targets import Distribution, Indicators, Labels
+from xent.errors import KindError, ShapeError
+from xent.functional.prepare import prepare
+from xent.kernels.coefficients import target_probs
+from xent.kernels.protocol import HardTarget
+
+Matrix = Any
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """The truth of all examples: ``values`` is a class index a row (N,), or numbers (N, K)."""
+
+    values: Matrix
+    classes: Matrix
+    #: Whether every column is a yes or no of its own, and not one class among all.
+    independent: bool = False
+    #: Which examples count; None: all.
+    counted: Matrix | None = None
+
+
+def truth_of(y: Any, count: int) -> Truth:
+    """The truth of ``count`` examples.
+
+    Raises
+    ------
+    KindError, ShapeError and what ``cross_entropy`` raises for such a target
+    ValueError
+        Of an array: what scikit-learn's classifiers refuse, and fewer than two classes.
+    """
+    if isinstance(y, (Labels, Distribution, Indicators)):
+        return _typed(y, count)
+    if np.ndim(y) == 2 and np.shape(y)[1] != 1:
+        raise KindError(
+            "fit(y)",
+            "one class an example, or a typed target",
+            f"an array of shape {np.shape(y)}",
+            "Write xent.Indicators(y) where each column is a yes or no, xent.Distribution(y) for probabilities.",
+        )
+    y = column_or_1d(y, warn=True)
+    check_classification_targets(y)
+    encoder = LabelEncoder()
+    values = encoder.fit_transform(y).astype(np.int64)
+    if len(encoder.classes_) < 2:
+        raise ValueError(f"fit(y): expected at least two classes, got 1 class: {encoder.classes_[0]!r}.")
+    return Truth(values, encoder.classes_)
+
+
+def _typed(P: Labels | Distribution | Indicators, count: int) -> Truth:
+    """A typed target, checked as a loss checks it: against scores of its shape."""
+    if isinstance(P, Labels):
+        indices = np.asarray(P.indices)
+        known = indices if P.ignore is None else indices[indices != P.ignore]
+        columns = max(2, int(known.max(initial=0)) + 1)
+    else:
+        columns = np.shape(P.probs if isinstance(P, Distribution) else P.values)[-1]
+    call = prepare(P, Logits(np.zeros((count, columns))))
+    if call.q.shape != (count, columns):
+        raise ShapeError("fit(y)", f"a truth for each of {count} examples", str(call.q.shape))
+    classes = np.arange(columns)
+    if not call.rows:
+        return Truth(np.asarray(call.t, np.float64), classes, independent=True)
+    target = call.target
+    assert target is not None
+    if isinstance(target, HardTarget) and not target.off:
+        index = np.where(True if call.counted is None else call.counted, target.index, 0)
+        return Truth(index.astype(np.int64), classes, counted=call.counted)
+    values = np.asarray(call.class_truth() if isinstance(target, HardTarget) else target_probs(target), np.float64)
+    return Truth(values, classes, counted=call.counted)
