@@ -33,7 +33,7 @@ def sparse_pull(indptr, indices, data, g, into):  # type: ignore[no-untyped-def]
 
 
 @jit
-def sparse_squares(indptr, indices, data, weight, sums, squares):  # type: ignore[no-untyped-def]
+def sparse_moments(indptr, indices, data, weight, sums, squares):  # type: ignore[no-untyped-def]
     """Σ w·x and Σ w·x² of each feature."""
     for i in range(weight.size):
         for j in range(indptr[i], indptr[i + 1]):

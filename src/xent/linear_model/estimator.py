@@ -26,7 +26,7 @@ from xent.linear_model.truth import Truth, truth_of
 Matrix = Any
 
 
-class SoftmaxRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class SoftmaxRegression(ClassifierMixin, BaseEstimator):
     """A linear model of class probabilities, q = softmax(X·Wᵀ + b), by maximum likelihood.
 
     Minimises (1/s)·Σ w_i·L(P_i, q_i) + ‖W‖²/(2·C·s), s = Σ w_i: scikit-learn's ``LogisticRegression`` has the same
@@ -168,9 +168,9 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _start(self, objective: Objective, truth: Truth) -> Matrix:
         shape = (objective.columns, objective.features)
-        if self.warm_start and getattr(self, "coef_", np.empty(0)).shape == shape:
-            if np.array_equal(self.classes_, truth.classes):
-                return objective.start(self.coef_, self.intercept_)
+        known = self.warm_start and getattr(self, "coef_", np.empty(0)).shape == shape
+        if known and np.array_equal(self.classes_, truth.classes):
+            return objective.start(self.coef_, self.intercept_)
         return np.zeros(objective.size)
 
     def _solve(self, objective: Objective, start: Matrix) -> Optimum:

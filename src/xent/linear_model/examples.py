@@ -30,6 +30,10 @@ class Block(Protocol):
         """into += Xᵀ·g, into (D, K) in float64."""
         ...
 
+    def moments(self, weight: Matrix, sums: Matrix, squares: Matrix) -> None:
+        """sums += Σ w·x and squares += Σ w·x² of each feature, in float64."""
+        ...
+
 
 class DenseBlock:
     """Rows of an array."""
@@ -43,6 +47,11 @@ class DenseBlock:
     def pull(self, g: Matrix, into: Matrix) -> None:
         # As (K, D), the shape in which BLAS is faster.
         into += (g.T @ self.x).T
+
+    def moments(self, weight: Matrix, sums: Matrix, squares: Matrix) -> None:
+        x = np.asarray(self.x, np.float64)
+        sums += weight @ x
+        squares += weight @ (x * x)
 
 
 class SparseBlock:
@@ -58,6 +67,9 @@ class SparseBlock:
 
     def pull(self, g: Matrix, into: Matrix) -> None:
         compiled.sparse_pull(self.indptr, self.indices, self.data, g, into)
+
+    def moments(self, weight: Matrix, sums: Matrix, squares: Matrix) -> None:
+        compiled.sparse_moments(self.indptr, self.indices, self.data, weight, sums, squares)
 
 
 class Examples:
@@ -102,3 +114,8 @@ class Examples:
     def some(self, rows: Matrix) -> Examples:
         """Those rows alone, as a copy."""
         return Examples(self.X[rows])
+
+    def dense(self, rows: Matrix) -> Matrix:
+        """Those rows as an array in float64."""
+        found = self.X[rows]
+        return np.asarray(found.toarray() if self.sparse else found, np.float64)

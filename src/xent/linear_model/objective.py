@@ -1,4 +1,4 @@
-"""F(W, b) = Σ w·L(P, X·Wᵀ + b)/s + (λ/2)·‖W‖², and what solvers ask of it: value, gradient, curvature times a direction.
+"""F(W, b) = Σ w·L(P, X·Wᵀ + b)/s + (λ/2)·‖W‖², and what solvers ask of it: value, gradient, curvature.
 
 Each is one pass over the examples: of a block of rows the scores, what the head makes of them, and their part of the
 result, while the block is in cache. s = Σ w, λ = 1/(C·s).
@@ -29,11 +29,11 @@ class Objective:
         self.columns, self.features = head.columns, examples.features
         self.intercept = scaling.intercept
         #: How many passes over the examples were made, with gradients and with products.
-        self.passes = 0
+        self.passes = 0.0
 
     @property
     def size(self) -> int:
-        return self.columns * (self.features + self.intercept)
+        return int(self.columns * (self.features + self.intercept))
 
     def split(self, v: Matrix) -> tuple[Matrix, Matrix]:
         """(V, c)."""

@@ -2,7 +2,7 @@
 
 With Σ the covariance of the features, κ the curvature of the loss and λ that of the penalty, T·Tᵀ = (Σ + (λ/κ)·I)⁻¹
 makes the second derivative by (V, c) nearly a multiple of the identity. Where there are too many features for a matrix
-of theirs, or they are sparse, T is diagonal. μ is taken off by arithmetic on W and b: X is read as it is.
+of theirs T is diagonal. μ is taken off by arithmetic on W and b: X is read as it is.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from xent.linear_model import compiled
 from xent.linear_model.examples import Examples
 
 Matrix = Any
@@ -70,7 +69,7 @@ def scaling_of(examples: Examples, weight: Matrix, intercept: bool, ratio: float
     unit = np.where(diagonal > _RELATIVE * peak, 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)), 0.0)
     # A feature that never varies, without a penalty on it, can be anything: in units of its own.
     unit = np.where(unit > 0, unit, 1.0 / np.maximum(np.sqrt(squares / total), np.sqrt(peak)))
-    if not full or examples.sparse or examples.features > _FULL:
+    if not full or examples.features > _FULL:
         return Scaling(mean, unit, intercept)
     factor = np.linalg.cholesky(_correlation(examples, weight, center, unit, ratio))
     T = unit[:, None] * np.linalg.solve(factor, np.eye(len(unit))).T
@@ -83,13 +82,7 @@ def _moments(examples: Examples, weight: Matrix) -> tuple[Matrix, Matrix]:
     def part(begin: int, end: int) -> tuple[Matrix, Matrix]:
         sums, squares = np.zeros(examples.features), np.zeros(examples.features)
         for low, high, block in examples.blocks(begin, end):
-            w = weight[low:high]
-            if examples.sparse:
-                compiled.sparse_squares(block.indptr, block.indices, block.data, w, sums, squares)  # type: ignore[attr-defined]
-            else:
-                x = np.asarray(block.x, np.float64)  # type: ignore[attr-defined]
-                sums += w @ x
-                squares += w @ (x * x)
+            block.moments(weight[low:high], sums, squares)
         return sums, squares
 
     found = examples.in_parts(examples.features, part)
@@ -101,17 +94,9 @@ def _correlation(examples: Examples, weight: Matrix, center: Matrix, unit: Matri
     it need not be exact."""
     features = examples.features
     step = max(1, examples.count // int(min(max(8192, 128 * features), _PRODUCTS / features**2)))
-    gram = np.zeros((features, features))
-    mass = 0.0
-    rows = max(1, 2**19 // features)
     chosen = np.arange(0, examples.count, step)
-    for low in range(0, len(chosen), rows):
-        index = chosen[low : low + rows]
-        w = weight[index]
-        x = (np.asarray(examples.X[index], np.float64) - center) * unit
-        gram += (x * w[:, None]).T @ x
-        mass += float(w.sum())
-    gram /= mass if mass else 1.0
+    w, x = weight[chosen], (examples.dense(chosen) - center) * unit
+    gram = (x * w[:, None]).T @ x / (float(w.sum()) or 1.0)
     # The diagonal is that of all rows, which a choice of them may have missed.
     scale = np.sqrt(np.maximum(np.diag(gram), 1e-12))
     gram = gram / np.outer(scale, scale)

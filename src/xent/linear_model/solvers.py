@@ -10,6 +10,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from xent.linear_model.objective import Objective
+from xent.linear_model.sampling import shared
 
 Vector = Any
 Solver: TypeAlias = Literal["auto", "lbfgs", "newton-cg", "gradient-descent"]
@@ -109,7 +110,7 @@ def gradient_descent(objective: Objective, v: Vector, tol: float, steps: int, to
     """Steepest descent: along the gradient as far as the last step's curvature suggests, halved until it goes down."""
     watched = _Watched(objective, told)
     value, gradient = watched(v)
-    length = 1.0
+    length: float = 1.0
     message, taken = "The steps are used up.", steps
     for step in range(steps):
         if _largest(gradient) <= tol:
@@ -138,8 +139,6 @@ def _optimum(watched: _Watched, v: Vector, steps: int, tol: float, message: str)
 
 def auto(objective: Objective, v: Vector, tol: float, steps: int, told: Any = None) -> Optimum:
     """Quasi-Newton on a share of the examples where there are many, then on all of them, then Newton's method."""
-    from xent.linear_model.sampling import shared
-
     begun = 0
     if objective.examples.count >= _MANY:
         share = shared(objective, _SHARE)
