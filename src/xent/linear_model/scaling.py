@@ -18,7 +18,7 @@ Matrix = Any
 
 #: So many features may have a full matrix, of so many products.
 _FULL, _PRODUCTS = 768, 2e9
-#: What a feature varies at least, of the largest variance: one that does not vary has no scale.
+#: What a feature varies at least, of its own mean square: one that does not vary has no scale.
 _RELATIVE = 1e-14
 
 
@@ -66,7 +66,8 @@ def scaling_of(examples: Examples, weight: Matrix, intercept: bool, ratio: float
     if peak == 0.0:
         return Scaling(mean, np.ones(examples.features), intercept)
     diagonal = variance + ratio
-    unit = np.where(diagonal > _RELATIVE * peak, 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)), 0.0)
+    varies = diagonal > _RELATIVE * squares / total
+    unit = np.where(varies, 1.0 / np.sqrt(np.where(varies, diagonal, 1.0)), 0.0)
     # A feature that never varies, without a penalty on it, can be anything: in units of its own.
     unit = np.where(unit > 0, unit, 1.0 / np.maximum(np.sqrt(squares / total), np.sqrt(peak)))
     if not full or examples.features > _FULL:
