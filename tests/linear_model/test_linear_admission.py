@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.optimize import linprog
 from scipy.sparse import csr_matrix
 from sklearn.exceptions import NotFittedError
 
@@ -127,6 +128,30 @@ def test_quasi_complete_separation(tol: float) -> None:
     y[0] = 0
     y[1] = 1
     assert np.isfinite(Inference(fit(x, y), x, y).standard_errors).all()
+
+
+def test_separation_is_what_linear_programming_says() -> None:
+    """A direction that harms no example and helps one, of small problems, some of them with many ties."""
+    seen = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        n, d = int(rng.integers(12, 40)), int(rng.integers(1, 4))
+        x = rng.normal(size=(n, d)) if seed % 2 else np.round(rng.normal(size=(n, d)))
+        y = (x[:, 0] * rng.choice([0.5, 3.0, 8.0]) + rng.logistic(size=n) > 0).astype(int)
+        design = np.column_stack([np.ones(n), x])
+        if y.min() == y.max() or np.linalg.matrix_rank(design) <= d:
+            continue
+        margins = design * (2 * y - 1)[:, None]
+        best = linprog(-margins.sum(axis=0), A_ub=-margins, b_ub=np.zeros(n), bounds=[(-1, 1)] * (d + 1))
+        expected = bool(-best.fun > 1e-9)
+        seen.append(expected)
+        model = fit(x, y, cls=LogisticRegression)
+        if expected:
+            with pytest.raises(DataError, match="separated"):
+                Inference(model, x, y)
+        else:
+            assert np.isfinite(Inference(model, x, y).standard_errors).all()
+    assert 10 < sum(seen) < len(seen) - 10
 
 
 def test_separation_of_indicators() -> None:

@@ -137,6 +137,14 @@ def test_the_summary_says_every_figure() -> None:
     assert [line for line in lines if line.endswith("against ant")] == ["bee against ant", "cow against ant"]
 
 
+def test_a_p_value_too_small_to_tell() -> None:
+    x = np.linspace(-1, 1, 2000)[:, None]
+    y = (x[:, 0] + np.random.default_rng(0).logistic(size=2000) / 40 > 0).astype(int)
+    found = Inference(LogisticRegression(np.inf).fit(x, y), x, y)
+    assert found.likelihood_ratio.p_value == 0.0
+    assert "<1e-300" in found.summary()
+
+
 def test_the_page_says_the_same() -> None:
     page = FULL._repr_html_()
     cells = [html.unescape(cell) for cell in re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", page)]

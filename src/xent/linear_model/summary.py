@@ -97,6 +97,8 @@ def _number(x: float) -> str:
 
 
 def _p(p: float) -> str:
+    if p < 1e-300:
+        return "<1e-300"
     return f"{p:.4f}" if p >= 1e-4 or math.isnan(p) else f"{p:.1e}"
 
 
