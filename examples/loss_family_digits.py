@@ -51,11 +51,7 @@ def family(study: str, counts: np.ndarray) -> dict[str, Step]:
             "Poly-1, ε = 2": losses.imbalance.poly1(2.0),
             "class-balanced, β = 0.999": losses.imbalance.class_balanced(counts, 0.999),
             "logit adjustment": losses.imbalance.logit_adjustment(counts),
-            "LDAM, s = 10": losses.imbalance.ldam(counts, scale=10.0).but(
-                scores=losses.Scores(
-                    normalize="both", margin=losses.Shift(0.5 * (counts.min() / counts) ** 0.25), scale=10.0
-                )
-            ),
+            "LDAM, s = 10": losses.imbalance.ldam(counts, scale=10.0, normalize=True),
         }
     elif study == "wrong labels":
         named = {

@@ -315,7 +315,7 @@ PROJECTIONS: dict[str, tuple[Any, exact.AngleLoss]] = {
         exact.of_projection(lambda a: exact.mp.cos(a) - exact.mpf(0.4), "both", 8.0),
     ),
 }
-for _n in ("both", "hidden", "weight", None):
+for _n in ("both", "hidden", "weight", "neither"):
     PROJECTIONS[f"arcface, {_n}"] = (
         margins.arcface(0.5, 8.0).but(
             scores=xent.losses.Scores(normalize=_n, margin=xent.losses.Angular(1.0, 0.5, 0.0), scale=8.0)  # type: ignore[arg-type]

@@ -116,7 +116,7 @@ def test_the_gradient_by_a_hidden_state_is_bounded(theta: float, length: float, 
     )
 
 
-NORMALIZE = ("both", "hidden", "weight", None)
+NORMALIZE = ("both", "hidden", "weight", "neither")
 
 
 @every_library

@@ -103,7 +103,7 @@ def test_tensorflow(name: str) -> None:
         _same(name, value.numpy(), gradient.numpy())
 
 
-@pytest.mark.parametrize("name", ["arcface, both", "arcface, None", "a-softmax", "am-softmax"])
+@pytest.mark.parametrize("name", ["arcface, both", "arcface, neither", "a-softmax", "am-softmax"])
 def test_projections(name: str) -> None:
     import jax
     import jax.numpy as jnp

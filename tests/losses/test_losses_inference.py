@@ -41,7 +41,7 @@ def test_at_inference_every_other_step_stays(library: str) -> None:
         ("both", h / np.linalg.norm(h, axis=1, keepdims=True), w / np.linalg.norm(w, axis=1, keepdims=True)),
         ("hidden", h / np.linalg.norm(h, axis=1, keepdims=True), w),
         ("weight", h, w / np.linalg.norm(w, axis=1, keepdims=True)),
-        (None, h, w),
+        ("neither", h, w),
     ):
         steps = xent.losses.Scores(
             normalize=normalize,  # type: ignore[arg-type]

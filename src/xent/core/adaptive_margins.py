@@ -27,7 +27,7 @@ class AdaFace(Margin):
     mean, std : number or scalar of a framework
         μ and σ of the lengths so far.
     m, h : float
-        m ≥ 0; h > 0, which brings most ẑ into (−1, 1).
+        m from 0 to π in radians; h > 0, which brings most ẑ into (−1, 1).
     boundary : "continue" or "clip"
         What holds where θ − m·ẑ leaves [0, π]. "continue": the formula. "clip": the angle stays at 0 or π, without a
         gradient (the authors' code).
@@ -35,7 +35,7 @@ class AdaFace(Margin):
     Raises
     ------
     OptionError
-        m < 0, h ≤ 0, σ < 0, a state that is not one number, another boundary.
+        m outside [0, π], h ≤ 0, σ < 0, a state that is not one number, another boundary.
 
     References
     ----------
@@ -54,7 +54,7 @@ class AdaFace(Margin):
     def __post_init__(self) -> None:
         object.__setattr__(self, "mean", checks.require_scalar(self.mean, "AdaFace(mean)"))
         object.__setattr__(self, "std", checks.require_scalar(self.std, "AdaFace(std)", least=0.0))
-        object.__setattr__(self, "m", checks.require_nonnegative(self.m, "AdaFace(m)"))
+        object.__setattr__(self, "m", checks.require_angle(self.m, "AdaFace(m)"))
         object.__setattr__(self, "h", checks.require_positive(self.h, "AdaFace(h)"))
         checks.require_choice(self.boundary, ("continue", "clip"), "AdaFace(boundary=)")
 
@@ -91,7 +91,7 @@ class MagFace(Margin):
     shortest, longest : float
         l_a and u_a, 0 < l_a < u_a.
     least, most : float
-        l_m and u_m in radians, not negative.
+        l_m and u_m, from 0 to π in radians.
     boundary : "easy", "linear" or "continue"
         "easy": cos θ wherever cos θ ≤ 0 (the authors' default). "linear": cos θ − m·sin m where θ + m > π (their
         other choice). "continue": the formula.
@@ -99,7 +99,7 @@ class MagFace(Margin):
     Raises
     ------
     OptionError
-        Bounds that are none, a negative margin, another boundary.
+        Bounds that are none, a margin outside [0, π], another boundary.
 
     References
     ----------
@@ -119,8 +119,8 @@ class MagFace(Margin):
         shortest, longest = checks.require_bounds(self.shortest, self.longest, "MagFace(shortest, longest)")
         object.__setattr__(self, "shortest", shortest)
         object.__setattr__(self, "longest", longest)
-        object.__setattr__(self, "least", checks.require_nonnegative(self.least, "MagFace(least)"))
-        object.__setattr__(self, "most", checks.require_nonnegative(self.most, "MagFace(most)"))
+        object.__setattr__(self, "least", checks.require_angle(self.least, "MagFace(least)"))
+        object.__setattr__(self, "most", checks.require_angle(self.most, "MagFace(most)"))
         checks.require_choice(self.boundary, ("easy", "linear", "continue"), "MagFace(boundary=)")
 
     @property
@@ -168,14 +168,14 @@ class CurricularFace(Margin):
     t : number or scalar of a framework
         The running mean of the cosine at the truth.
     m : float
-        m ≥ 0 in radians.
+        m from 0 to π in radians.
     boundary : "linear", "continue", "clip" or "easy"
         As of ``Angular``; "linear" in the authors' code.
 
     Raises
     ------
     OptionError
-        m < 0, a state that is not one number, another boundary.
+        m outside [0, π], a state that is not one number, another boundary.
 
     References
     ----------
@@ -191,7 +191,7 @@ class CurricularFace(Margin):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "t", checks.require_scalar(self.t, "CurricularFace(t)"))
-        object.__setattr__(self, "m", checks.require_nonnegative(self.m, "CurricularFace(m)"))
+        object.__setattr__(self, "m", checks.require_angle(self.m, "CurricularFace(m)"))
         self._turn()
 
     def _turn(self) -> Angular:

@@ -14,6 +14,7 @@ class Asymmetric(Shaping):
     """Asymmetric loss (ASL) for Indicators: focal with γ₊ where the truth is yes, with γ₋ and a shift where it is no.
 
     Yes: (1 − q)^γ₊·(−log q). No: ρ^γ₋·(−log(1 − ρ)) with ρ = max(q − m, 0), so that a no with q ≤ m counts nothing.
+    Labels and Distributions have no side of no: of them it is the focal loss with γ₊.
 
     Parameters
     ----------

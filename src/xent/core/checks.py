@@ -160,6 +160,16 @@ def require_finite(value: Any, argument: str) -> float:
     return number
 
 
+def require_angle(value: Any, argument: str) -> float:
+    """An angle in radians, from 0 to π: what is beyond was written in degrees."""
+    number = require_nonnegative(value, argument)
+    if number > math.pi:
+        raise OptionError(
+            argument, "an angle in radians, 0 to π", repr(value), f"Write math.radians({number:g}) if it is in degrees."
+        )
+    return number
+
+
 def require_scalar(value: Any, argument: str, least: float | None = None) -> Any:
     """A number; or a scalar of a framework, as a constant that is not read."""
     if not is_python(value):
@@ -351,9 +361,11 @@ def require_weight_shape(weight: Array, shape: tuple[int, ...], argument: str, w
         )
 
 
-def require_vector(weight: Array, classes: int, argument: str) -> None:
-    if not _fits(weight.shape, (classes,)):
-        raise ShapeError(argument, f"shape ({classes},): one weight a class", f"shape {tuple(weight.shape)}")
+def require_vector(vector: Array, classes: int, argument: str, what: str = "weight", instead: str = "") -> None:
+    """One number for each class of Q; ``what`` says which."""
+    if not _fits(vector.shape, (classes,)):
+        expected = f"shape ({classes},): one {what} a class of Q"
+        raise ShapeError(argument, expected, f"shape {tuple(vector.shape)}", instead)
 
 
 def require_no_positive_weight(value: Any) -> None:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias
 
-from xent.core import checks
-from xent.core.arrays import Array, as_array, look_up, namespace
+from xent.core import checks, loss_values
+from xent.core.arrays import Array, as_array, library, look_up, namespace
+from xent.core.values import Inspector
 from xent.errors import OptionError
 
 #: How near to 0 and π an angle may be where it is differentiated by its cosine.
@@ -31,6 +32,8 @@ class Margin(ABC):
     needs_norm: ClassVar[bool] = False
     #: Whether the cosines of the other classes change too.
     changes_others: ClassVar[bool] = False
+    #: Whether it is meant for cosines; not for f(θ) times the lengths of hidden state and classifier.
+    cosines: ClassVar[bool] = True
 
     @abstractmethod
     def value(self, theta: Array, norm: Array | None) -> Array:
@@ -58,17 +61,19 @@ class Shift:
     """An additive margin: z_y − m. Not a function of the angle: it works on scores of every kind.
 
     With m > 0 on plain scores it is SM-Softmax (soft margin); on cosines, scaled, AM-Softmax and CosFace; with one m a
-    class, larger for rare ones, LDAM.
+    class, larger for rare ones, LDAM. The functions of these names take m ≥ 0; here it may be below zero.
 
     Parameters
     ----------
     margin : number or array (K,)
         m; an array holds that of each class.
+    cosines : bool
+        Whether m is meant for cosines: then a Projection has to be normalised.
 
     Raises
     ------
     OptionError
-        A number that is not finite.
+        A number that is not finite; of an array that can be read only in a call, there.
 
     References
     ----------
@@ -78,10 +83,13 @@ class Shift:
     """
 
     margin: Any
+    cosines: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         if getattr(self.margin, "shape", ()) or isinstance(self.margin, (list, tuple)):
             object.__setattr__(self, "margin", as_array(self.margin, "Shift(margin)"))
+            if library(self.margin) == "numpy":
+                loss_values.finite(self.margin, "Shift(margin)", Inspector(reads=True))
         else:
             object.__setattr__(self, "margin", checks.require_finite(self.margin, "Shift(margin)"))
 
@@ -96,10 +104,10 @@ class Angular(Margin):
     Parameters
     ----------
     m1, m2, m3 : float
-        m₁ > 0, m₂ ≥ 0 in radians, m₃.
+        m₁ > 0, m₂ from 0 to π in radians, m₃.
     boundary : "continue", "linear", "clip" or "easy"
         What holds where m₁θ + m₂ > π. "continue": the formula, which rises again there (Paddle, insightface).
-        "linear": cos θ − m₂·sin m₂ − m₃ (the fallback of PyTorch Metric Learning; it jumps). "clip": cos π
+        "linear": cos θ − m₂·sin m₂ − m₃, for m₁ = 1 (the fallback of PyTorch Metric Learning; it jumps). "clip": cos π
         (AdaFace's code). "easy": f is cos θ wherever cos θ ≤ 0 ("easy margin").
     grad : "true" or "straight-through"
         f′(θ); or −sin θ, as if there were no margin (insightface since December 2022).
@@ -107,7 +115,7 @@ class Angular(Margin):
     Raises
     ------
     OptionError
-        A margin that is not finite, m₁ ≤ 0, m₂ < 0, another boundary or gradient.
+        A margin that is not finite, m₁ ≤ 0, m₂ outside [0, π], another boundary or gradient; "linear" for another m₁.
 
     References
     ----------
@@ -122,10 +130,16 @@ class Angular(Margin):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "m1", checks.require_positive(self.m1, "Angular(m1)"))
-        object.__setattr__(self, "m2", checks.require_nonnegative(self.m2, "Angular(m2)"))
+        object.__setattr__(self, "m2", checks.require_angle(self.m2, "Angular(m2)"))
         object.__setattr__(self, "m3", checks.require_finite(self.m3, "Angular(m3)"))
         checks.require_choice(self.boundary, ("continue", "linear", "clip", "easy"), "Angular(boundary=)")
         checks.require_choice(self.grad, ("true", "straight-through"), "Angular(grad=)")
+        if self.boundary == "linear" and self.m1 != 1.0:
+            raise OptionError(
+                "Angular(boundary=)",
+                '"continue", "clip" or "easy" where m1 is not 1: "linear" is of cos(θ + m₂)',
+                f'"linear" with m1={self.m1:g}',
+            )
 
     def value(self, theta: Array, norm: Array | None) -> Array:
         xp = namespace(theta)
@@ -179,6 +193,8 @@ class LargeMargin(Margin):
     m: int = 4
     blend: float = 0.0
 
+    cosines: ClassVar[bool] = False
+
     def __post_init__(self) -> None:
         if self.m not in (1, 2, 3, 4):
             raise OptionError("LargeMargin(m)", "1, 2, 3 or 4", repr(self.m))
@@ -218,13 +234,18 @@ class OfCosine:
     The derivative of an angle by its cosine, −1/sin θ, has no bound at θ = 0 and π; nearer to them than 1e-4 the
     derivative is that at 1e-4, which is the limit where there is one. The bounded derivative is that by a hidden state:
     a Projection has it.
+
+    A cosine is taken for ±1 where rounding left it outside by ``room`` at most, see ``room_of_cosines``; farther
+    out it is none, and the angle is NaN.
     """
 
     margin: Margin
+    room: float
 
     def theta(self, c: Array) -> Array:
         xp = namespace(c)
-        return xp.acos(xp.where(c > 1.0, 1.0, xp.where(c < -1.0, -1.0, c)))
+        inside = xp.where(c > 1.0, 1.0, xp.where(c < -1.0, -1.0, c))
+        return xp.where(xp.abs(c) > 1.0 + self.room, float("nan"), xp.acos(inside))
 
     def value(self, c: Array) -> Array:
         return self.margin.value(self.theta(c), None)

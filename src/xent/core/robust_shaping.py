@@ -139,6 +139,11 @@ class TaylorCrossEntropy(Shaping):
     soft : "surprisal" or "per-class", optional
         Needed for soft targets.
 
+    Raises
+    ------
+    OptionError
+        n that is no whole number of 1 or more, another reading.
+
     References
     ----------
     Feng, Shu, Lin, Lv, Li and An, "Can Cross Entropy Loss Be Robust to Label Noise?", IJCAI 2020.

@@ -21,6 +21,8 @@ Reading: TypeAlias = Literal["surprisal", "per-class"]
 class Form:
     """φ′(ℓ) = factor·(1 + ε·e^{−ℓ})·e^{−qℓ}·u^γ·(1 + γ·e^{−ℓ}·ℓ/u) with u = 1 − e^{−ℓ}, and 0 where ℓ > limit.
 
+    For ε < 0 the first bracket is (1 + ε) + ε·expm1(−ℓ): two terms of one sign.
+
     A product whose factors are 1 by default; each member of the family uses one of them.
     """
 
@@ -162,14 +164,40 @@ class Poly1(Shaping):
         require_reading(self.soft, "Poly1(soft=)")
 
     def value(self, loss: Array) -> Array:
-        return loss - self.epsilon * namespace(loss).expm1(-loss)
+        xp = namespace(loss)
+        found = loss - self.epsilon * xp.expm1(-loss)
+        if self.epsilon >= 0.0:
+            return found
+        # Near ℓ = 0 that is a difference; this is a sum: (1 + ε)·ℓ − ε·(ℓ + expm1(−ℓ)).
+        near = loss < _NEAR
+        small = xp.where(near, loss, 0.0)
+        return xp.where(near, (1.0 + self.epsilon) * small - self.epsilon * _beyond_first(small), found)
 
     def derivative(self, loss: Array) -> Array:
-        return 1.0 + self.epsilon * namespace(loss).exp(-loss)
+        return one_plus(self.epsilon, loss)
 
     @property
     def form(self) -> Form:
         return Form(epsilon=self.epsilon)
+
+
+def one_plus(epsilon: float, loss: Array) -> Array:
+    """1 + ε·e^{−ℓ}, as a sum of two terms of one sign."""
+    xp = namespace(loss)
+    return 1.0 + epsilon * xp.exp(-loss) if epsilon >= 0.0 else (1.0 + epsilon) + epsilon * xp.expm1(-loss)
+
+
+#: Below it ℓ + expm1(−ℓ) loses more than three bits as a difference, and fourteen terms of its series suffice.
+_NEAR = 0.5
+
+
+def _beyond_first(loss: Array) -> Array:
+    """ℓ + expm1(−ℓ) = ℓ²/2·(1 − ℓ/3·(1 − ℓ/4·(…))) for 0 ≤ ℓ < 0.5."""
+    xp = namespace(loss)
+    series = xp.ones_like(loss)
+    for j in range(16, 2, -1):
+        series = 1.0 - loss / j * series
+    return 0.5 * loss * loss * series
 
 
 @dataclass(frozen=True)

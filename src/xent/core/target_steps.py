@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from xent.core import checks
-from xent.core.arrays import Array, device_of, namespace, sum_classes
-from xent.errors import OptionError
+from xent.core import checks, loss_values
+from xent.core.arrays import Array, as_array, describe, device_of, namespace, sum_classes
+from xent.errors import OptionError, ShapeError
 
 
 class TargetStep(ABC):
@@ -45,7 +45,9 @@ class Smoothing(TargetStep):
     Raises
     ------
     OptionError
-        ε outside [0, 1], another formula.
+        ε outside [0, 1], another formula; no class that is allowed, or one alone for "others".
+    ShapeError
+        ``allowed`` that is no vector; in a call: that of another number of classes.
 
     References
     ----------
@@ -63,14 +65,32 @@ class Smoothing(TargetStep):
         object.__setattr__(self, "epsilon", checks.require_fraction(self.epsilon, "Smoothing(epsilon)"))
         checks.require_choice(self.formula, ("uniform", "others"), "Smoothing(formula=)")
         object.__setattr__(self, "takes_elements", self.allowed is None)
+        if self.allowed is not None:
+            least = 1 if self.formula == "uniform" else 2
+            allowed = as_array(self.allowed, "Smoothing(allowed=)")
+            if allowed.ndim != 1:
+                raise ShapeError("Smoothing(allowed=)", "shape (K,): one boolean for each class", describe(allowed))
+            if self._classes < least:
+                raise OptionError(
+                    "Smoothing(allowed=)",
+                    f'{least} classes at least that share ε in "{self.formula}"',
+                    f"{self._classes} of {allowed.shape[0]}",
+                )
+
+    @property
+    def _classes(self) -> int:
+        """How many classes share ε."""
+        return sum(bool(x) for x in self.allowed)
 
     def __call__(self, t: Array, prediction: Callable[[], Array]) -> Array:
         xp = namespace(t)
         if self.allowed is None:
             share, classes = 1.0, t.shape[-1]
+            checks.require_classes(classes)
         else:
             share = xp.astype(xp.asarray(self.allowed), t.dtype)
-            classes = int(sum(bool(x) for x in self.allowed))
+            checks.require_vector(share, t.shape[-1], "Smoothing(allowed=)", "boolean")
+            classes = self._classes
         epsilon = self.epsilon if self.formula == "uniform" else self.epsilon * classes / (classes - 1)
         return (1.0 - epsilon) * t + share * (epsilon / classes)
 
@@ -120,7 +140,9 @@ class BackwardCorrection(TargetStep):
     Raises
     ------
     OptionError
-        T not square, or without an inverse.
+        T not square, with an entry outside [0, 1] or NaN, with rows that do not sum to one, or without an inverse.
+    ShapeError
+        In a call: a prediction of another number of classes.
 
     References
     ----------
@@ -133,15 +155,24 @@ class BackwardCorrection(TargetStep):
     def __post_init__(self) -> None:
         import numpy as np
 
-        T = np.asarray(self.transition, np.float64)
-        if T.ndim != 2 or T.shape[0] != T.shape[1] or np.linalg.matrix_rank(T) < len(T):
-            raise OptionError("BackwardCorrection(transition)", "a square matrix that has an inverse", repr(T.shape))
+        T = loss_values.transition(self.transition, "BackwardCorrection(transition)")
+        rank = int(np.linalg.matrix_rank(T))
+        if rank < len(T):
+            raise OptionError(
+                "BackwardCorrection(transition)", "a matrix that has an inverse", f"{T.shape} of rank {rank}"
+            )
         object.__setattr__(self, "transition", T)
 
     def __call__(self, t: Array, prediction: Callable[[], Array]) -> Array:
         import numpy as np
 
         xp = namespace(t)
+        if t.shape[-1] != len(self.transition):
+            raise ShapeError(
+                "BackwardCorrection(transition)",
+                f"shape ({t.shape[-1]}, {t.shape[-1]}), for the {t.shape[-1]} classes of Q",
+                f"shape {self.transition.shape}",
+            )
         inverse = np.linalg.inv(self.transition).tolist()
         return xp.matmul(t, xp.asarray(inverse, dtype=t.dtype, device=device_of(t)))
 

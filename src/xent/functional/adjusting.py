@@ -5,22 +5,27 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from xent.core import checks
+from xent.backends import find
+from xent.core import checks, loss_values
 from xent.core.arrays import (
     Array,
     classes_last,
     compute_dtype,
     constant,
     describe,
+    detached,
     dtype_name,
     library,
     namespace,
+    number,
+    pick,
 )
 from xent.core.margins import Margin, Shift
 from xent.core.predictions import Logits, Projection
 from xent.core.scores import Scores
 from xent.core.values import Inspector, hard_rows
-from xent.errors import ShapeError, SoftTargetError, UndefinedPairError
+from xent.errors import OptionError, ShapeError, SoftTargetError, UndefinedPairError
+from xent.functional.scoring import capped, possible
 from xent.kernels.coefficients import target_probs
 from xent.kernels.extra import inside
 from xent.kernels.protocol import HardTarget, Target
@@ -51,16 +56,21 @@ def adjusting(
         raise UndefinedPairError("scores=", "a Projection without a bias: a cosine has none", "Projection(bias=)")
     if isinstance(scores.margin, Margin):
         _require_lengths(scores, scores.margin, Q)
+    require_cosines(scores, Q)
     classes = shape[axis] if shape else 1
     rows = t is None
     at = len(shape) - 1 if rows else axis
     made: dict[str, Any] = {}
+    if scores.normalize == "neither":
+        made["normalize"] = None
     if scores.offset is not None:
-        made["offset"] = _vector(scores.offset, source, classes, "Scores(offset=)", at, len(shape))
+        where = ("Scores(offset=)", "logit_adjustment(counts) makes it of one count for each class of Q.")
+        made["offset"] = _vector(scores.offset, source, classes, where, at, len(shape), masks=True)
     if scores.allowed is not None:
         made["allowed"] = _allowed(scores.allowed, source, shape, axis, rows)
     if not isinstance(scores.scale, float):
         checks.require_one_library({"Scores(scale=)": scores.scale, "Q": source})
+        made["scale"] = _positive(scores.scale)
     if scores.margin is None:
         return replace(scores, **made), None
     if not rows:
@@ -68,8 +78,35 @@ def adjusting(
             "Scores(margin=)", "Labels, or one-hot rows in Distribution: a margin has one truth a row", "Indicators"
         )
     if isinstance(scores.margin, Shift) and not isinstance(scores.margin.margin, float):
-        made["margin"] = Shift(_vector(scores.margin.margin, source, classes, "Shift(margin)", 0, 1))
-    return replace(scores, **made), _index(P, target, classes, inspect)
+        where = ("Shift(margin)", "ldam(counts) makes it of one count for each class of Q.")
+        vector = _vector(scores.margin.margin, source, classes, where, 0, 1)
+        made["margin"] = replace(scores.margin, margin=vector)
+    scores, index = replace(scores, **made), _index(P, target, classes, inspect)
+    if isinstance(Q, Logits) and isinstance(scores.margin, Margin):
+        _inspect_cosines(scores, scores.margin, classes_last(source, axis), index, inspect)
+    return scores, index
+
+
+def require_cosines(scores: Scores, Q: Any) -> None:
+    """A Projection has the lengths that a margin for cosines does not want, unless it is said what becomes of them."""
+    if isinstance(Q, Projection) and scores.reads_cosines:
+        raise UndefinedPairError(
+            "Q",
+            "cosines: the margin is meant for them",
+            "a Projection, whose scores are ‖x‖·‖W‖·cos θ",
+            'Write normalize=True where the loss is made (Scores(normalize="both", …)), or use a MarginHead; '
+            'Scores(normalize="neither", …) if the lengths are meant.',
+        )
+
+
+def _inspect_cosines(scores: Scores, margin: Margin, x: Array, index: Array, inspect: Inspector) -> None:
+    """The scores that a margin reads are cosines: that of the truth, or all where it changes all."""
+    if not inspect.reads:
+        return
+    x = possible(detached(x), scores)
+    if margin.changes_others:
+        loss_values.cosines(capped(x, scores), inspect, "every class")
+    loss_values.cosines(capped(pick(x, index), scores), inspect, "the truth")
 
 
 def _require_lengths(scores: Scores, margin: Margin, Q: Any) -> None:
@@ -113,13 +150,27 @@ def _index(P: Any, target: Target | None, classes: int, inspect: Inspector) -> A
     return namespace(probs).argmax(probs, axis=-1)
 
 
-def _vector(value: Any, like: Array, classes: int, argument: str, axis: int, ndim: int) -> Array:
-    """A vector over classes beside Q, in the type of its arithmetic."""
+def _vector(
+    value: Any, like: Array, classes: int, where: tuple[str, str], axis: int, ndim: int, *, masks: bool = False
+) -> Array:
+    """A vector over classes beside Q, in the type of its arithmetic. ``where``: the argument, and what to write."""
     from xent.functional.weights import along
 
+    argument, instead = where
     value = beside(value, like, argument)
-    checks.require_vector(value, classes, argument)
+    checks.require_vector(value, classes, argument, "number", instead)
+    value = loss_values.finite(value, argument, Inspector(find(value).reads(value)), masks=masks)
     return along(value, axis, ndim)
+
+
+def _positive(scale: Array) -> Array:
+    """A scale that is an array of a framework."""
+    good = (scale > 0) & namespace(scale).isfinite(scale)
+
+    def error(at: tuple[int, ...]) -> OptionError:
+        return OptionError("Scores(scale=)", "a positive, finite number", f"{number(scale):g}")
+
+    return Inspector(find(scale).reads(scale)).settle(scale, ~good, error)
 
 
 def beside(value: Any, like: Array, argument: str) -> Array:

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from xent.backends import Backend
-from xent.core.arrays import Array, dtype_name, to_compute
+from xent.core.arrays import Array, dtype_name, pick, to_compute
+from xent.core.loss_values import room_of_cosines
+from xent.core.margins import Margin
 from xent.core.predictions import Logits, LogProbabilities, Probabilities, Projection
 from xent.core.scores import Scores
 from xent.core.targets import Distribution, Indicators, Labels
@@ -66,10 +68,22 @@ class Call:
         """The call on the scores that S1 makes."""
         if self.scores is None:
             return self
-        x = to_compute(self.cleaned(infinite=False).q)
-        q = scored(x, self.scores, self.truth, self.angles, self.backend)
+        q = scored(self._without_idle().q, self.scores, self.truth, self.angles, self.backend)
         task = replace(self.task, dtype=dtype_name(q), traced=self.backend.traced(q))
         return replace(self, q=q, task=task, scores=None)
+
+    def _without_idle(self) -> Call:
+        """``cleaned`` for S1: nor has an example of weight zero a score that is no cosine, where a margin reads it."""
+        call = self.cleaned(infinite=False)
+        assert self.scores is not None
+        margin = self.scores.margin
+        if self.weight is None or self.truth is None or self.angles is not None or not isinstance(margin, Margin):
+            return call
+        outside = self.xp.abs(call.q) > 1.0 + room_of_cosines(call.q)
+        void = (self.weight == 0) & (
+            self.xp.any(outside, axis=-1) if margin.changes_others else pick(outside, self.truth)
+        )
+        return replace(call, q=self.xp.where(void[..., None], 0.0, call.q))
 
     def statistics(self) -> dict[str, Array]:
         """The row statistics that the task asks for, differentiable."""

@@ -8,7 +8,7 @@ from xent.core.predictions import Logits, Projection
 from xent.core.scores import Scores
 from xent.core.values import Inspector
 from xent.errors import UndefinedPairError
-from xent.functional.adjusting import adjusting
+from xent.functional.adjusting import adjusting, require_cosines
 from xent.functional.call import P_
 from xent.functional.prepare import prepare
 from xent.functional.projection import projected_scores
@@ -24,9 +24,11 @@ def at_inference(scores: Scores | None, Q: Logits | Projection) -> Logits:
     source: Array = Q.hidden if isinstance(Q, Projection) else Q.scores
     shape = (*Q.hidden.shape[:-1], Q.weight.shape[0]) if isinstance(Q, Projection) else tuple(source.shape)
     axis = Q.axis % len(shape) if shape else 0
+    if scores is not None:
+        require_cosines(scores, Q)
     kept = Scores() if scores is None else scores.at_inference()
     kept, _ = adjusting(kept, None, Q, source, shape, axis, None, None, Inspector(reads=False))
-    x = projected_scores(Q, None, None, kept, None)[0] if isinstance(Q, Projection) else to_compute(source)
+    x = projected_scores(Q, None, None, kept, None)[0] if isinstance(Q, Projection) else source
     found = scored(classes_last(x, axis) if shape else x, kept, None, None, find(source))
     return Logits(classes_at(found, axis) if shape else found, axis=axis)
 

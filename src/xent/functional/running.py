@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from xent.backends import on_arrays
+from xent.backends import find, on_arrays
 from xent.core import checks
 from xent.core.arrays import (
     Array,
@@ -17,8 +17,10 @@ from xent.core.arrays import (
     to_compute,
     to_index,
 )
+from xent.core.loss_values import cosines
 from xent.core.predictions import Logits, Projection
 from xent.core.targets import Labels
+from xent.core.values import Inspector
 from xent.errors import KindError
 from xent.functional.projection import hidden_norm, mask_hidden
 from xent.functional.scoring import normalized
@@ -69,7 +71,9 @@ def _cosine(P: Labels, Q: Logits | Projection, counted: Array | None) -> Array:
         raise KindError("Q", "a Projection, or cosines in Logits", type(Q).__name__)
     checks.require_label_shape(P.indices, tuple(Q.scores.shape), Q.axis % Q.scores.ndim)
     scores = namespace(Q.scores).moveaxis(Q.scores, Q.axis, -1)
-    return to_compute(pick(scores, _inside(P.indices, scores.shape[-1], counted)))
+    found = pick(scores, _inside(P.indices, scores.shape[-1], counted))
+    cosines(found, Inspector(find(found).reads(found, P.indices), counted), "the truth")
+    return to_compute(found)
 
 
 def _inside(indices: Array, classes: int, counted: Array | None) -> Array:

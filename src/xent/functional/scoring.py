@@ -12,6 +12,7 @@ from typing import Any
 
 from xent.backends import Backend
 from xent.core.arrays import Array, detached, look_up, namespace, pick, sum_classes, to_compute
+from xent.core.loss_values import room_of_cosines
 from xent.core.margins import Angular, Margin, OfCosine, Shift, shift_of
 from xent.core.scores import Scores
 from xent.kernels.composed import one_hot
@@ -66,18 +67,18 @@ def angles(x: Array, w: Array, norm: Array, lengths: Array, scores: Scores, inde
 
 
 def scored(x: Array, scores: Scores, index: Array | None, found: Angles | None, backend: Backend) -> Array:
-    """z̃ of scores (…, K). ``index`` is the truth of each row where there is a margin."""
+    """z̃ of scores (…, K), in the type of the arithmetic. ``index`` is the truth of each row where there is a margin."""
     xp = namespace(x)
-    if scores.allowed is not None:
-        # What a class that cannot be holds has no part in any derivative.
-        x = xp.where(scores.allowed, x, 0.0)
-    if scores.softcap is not None:
-        x = scores.softcap * xp.tanh(x / scores.softcap)
+    room = room_of_cosines(x)
+    x = capped(possible(to_compute(x), scores), scores)
     if scores.margin is not None and index is not None:
         truth = pick(x, index)
         if isinstance(scores.margin, Margin) and scores.margin.changes_others:
-            x = scores.margin.others(x, _angle(truth, scores.margin, found))
-        x = _put(x, index, at_truth(truth, scores.margin, index, found, backend))
+            if found is None:
+                # What is no cosine becomes NaN by a product, which its derivative is then too.
+                x = x * xp.where((xp.abs(x) > 1.0 + room) & (x != -float("inf")), float("nan"), 1.0)
+            x = scores.margin.others(x, _angle(truth, scores.margin, found, room))
+        x = _put(x, index, at_truth(truth, scores.margin, index, found, backend, room))
     if not isinstance(scores.scale, float):
         # The derivative by the scale of a score of −∞ is 0·∞, which is 0.
         infinite = xp.isinf(x)
@@ -89,12 +90,24 @@ def scored(x: Array, scores: Scores, index: Array | None, found: Angles | None, 
     return x if scores.allowed is None else xp.where(scores.allowed, x, -float("inf"))
 
 
-def at_truth(z: Array, margin: Margin | Shift, index: Array, found: Angles | None, backend: Backend) -> Array:
+def possible(x: Array, scores: Scores) -> Array:
+    """x with 0 for a class that cannot be: what it holds has no part in any derivative."""
+    return x if scores.allowed is None else namespace(x).where(scores.allowed, x, 0.0)
+
+
+def capped(x: Array, scores: Scores) -> Array:
+    """c·tanh(x/c)."""
+    return x if scores.softcap is None else scores.softcap * namespace(x).tanh(x / scores.softcap)
+
+
+def at_truth(
+    z: Array, margin: Margin | Shift, index: Array, found: Angles | None, backend: Backend, room: float
+) -> Array:
     """The score that takes the place of the truth's, z."""
     if isinstance(margin, Shift):
         return z - shift_of(margin, index)
     if found is None:
-        applied: Any = OfCosine(margin)
+        applied: Any = OfCosine(margin, room)
         return backend.apply(applied, z)
     value = margin.value(found.theta, found.norm if margin.needs_norm else None)
     if isinstance(margin, Angular) and margin.grad == "straight-through":
@@ -102,9 +115,9 @@ def at_truth(z: Array, margin: Margin | Shift, index: Array, found: Angles | Non
     return found.length * value
 
 
-def _angle(z: Array, margin: Margin, found: Angles | None) -> Array:
+def _angle(z: Array, margin: Margin, found: Angles | None, room: float) -> Array:
     """θ at the truth, whose cosine is z, as a constant."""
-    return detached(found.theta) if found is not None else OfCosine(margin).theta(detached(z))
+    return detached(found.theta) if found is not None else OfCosine(margin, room).theta(detached(z))
 
 
 def _put(x: Array, index: Array, values: Array) -> Array:
@@ -127,15 +140,15 @@ def pull_back(
     if not isinstance(scores.scale, float) or scores.scale != 1.0:
         g = g * scores.scale
     at_truth = None
-    capped = x if scores.softcap is None else scores.softcap * xp.tanh(to_compute(x) / scores.softcap)
+    before = x if scores.softcap is None else capped(to_compute(x), scores)
     if scores.margin is not None and index is not None and not isinstance(scores.margin, Shift):
         at_truth = pick(g, index)
-        truth = to_compute(pick(capped, index))
-        slope = OfCosine(scores.margin).derivative(truth) if found is None else xp.zeros_like(at_truth)
+        truth, room = to_compute(pick(before, index)), room_of_cosines(x)
+        slope = OfCosine(scores.margin, room).derivative(truth) if found is None else xp.zeros_like(at_truth)
         if scores.margin.changes_others:
-            others = scores.margin.others_derivative(to_compute(capped), _angle(truth, scores.margin, found))
+            others = scores.margin.others_derivative(to_compute(before), _angle(truth, scores.margin, found, room))
             g = xp.where(g == 0, 0.0, g * others)
         g = _put(g, index, xp.astype(xp.where(at_truth == 0, 0.0, at_truth * slope), g.dtype, copy=False))
     if scores.softcap is not None:
-        g = xp.where(g == 0, 0.0, g * (1.0 - (capped / scores.softcap) ** 2))
+        g = xp.where(g == 0, 0.0, g * (1.0 - (before / scores.softcap) ** 2))
     return g, at_truth

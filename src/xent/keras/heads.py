@@ -39,7 +39,8 @@ class MarginHead(keras.layers.Layer):
         K.
     loss : Loss
         One of ``xent.losses.margins``, or another that acts on scores alone; what else a loss may do belongs into
-        ``compile(loss=…)``. One that was made with ``normalize=False``, and so reads cosines, is given cosines.
+        ``compile(loss=…)``. One whose margin is meant for cosines, also one of your own, is given cosines, unless its
+        scores say what to ``normalize``.
     centres : int
         Classifiers of each class, of which the nearest counts; ``kernel`` is (H, K·centres).
     ignore : int, optional
@@ -87,6 +88,13 @@ class MarginHead(keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.given = loss
         self.margin, self._cosines = of_cosines(loss, self.centres)
+        if any("norm" in penalty.needs for penalty in loss.penalties):
+            raise OptionError(
+                f"{name}(loss)",
+                "a loss that acts on scores alone",
+                f"{loss.name or 'a loss of your own'}, whose penalty reads the lengths of hidden states",
+                "compile(loss=…) does not see them: write loss(P, Projection(hidden, weight)) in a loop of your own.",
+            )
         if not _on_scores_alone(loss):
             raise OptionError(
                 f"{name}(loss)",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from xent.core.arrays import Array, namespace, pick, to_compute, to_index
+from xent.core.loss_values import room_of_cosines
 from xent.core.margins import Margin, OfCosine, Shift, shift_of
-from xent.core.shaping import Form
+from xent.core.shaping import Form, one_plus
 from xent.kernels.coefficients import row_coefficients
 from xent.kernels.composed import one_hot
 from xent.kernels.protocol import HardTarget, Kernel, Link, RowStatistics, Target
@@ -33,14 +34,13 @@ class Extra:
 def slope_of(form: Form, loss: Array) -> Array:
     """φ′(ℓ) of a form."""
     xp = namespace(loss)
-    power = xp.exp(-loss)
-    slope = form.factor * (1.0 + form.epsilon * power)
+    slope = form.factor * one_plus(form.epsilon, loss)
     if form.q:
         slope = slope * xp.exp(-form.q * loss)
     if form.gamma:
         u = -xp.expm1(-loss)
         share = xp.where(u > 0, loss / xp.where(u > 0, u, 1.0), 1.0)
-        slope = slope * u**form.gamma * (1.0 + form.gamma * xp.where(xp.isinf(loss), 0.0, power * share))
+        slope = slope * u**form.gamma * (1.0 + form.gamma * xp.where(xp.isinf(loss), 0.0, xp.exp(-loss) * share))
     return xp.where(loss > form.limit, 0.0, slope)
 
 
@@ -87,7 +87,9 @@ def _at_truth(q: Array, target: Target, margin: Margin | Shift) -> tuple[Array, 
     assert isinstance(target, HardTarget), "a margin has one truth a row"
     index = inside(target.index, q.shape[-1])
     z = to_compute(pick(q, index))
-    return (z - shift_of(margin, index), None) if isinstance(margin, Shift) else OfCosine(margin).both(z)
+    if isinstance(margin, Shift):
+        return z - shift_of(margin, index), None
+    return OfCosine(margin, room_of_cosines(q)).both(z)
 
 
 def inside(index: Array, classes: int) -> Array:

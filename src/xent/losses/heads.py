@@ -22,19 +22,21 @@ from xent.losses.margins import sub_center
 def of_cosines(loss: Loss, centres: int) -> tuple[Loss, bool]:
     """The loss for what a head gives it, and whether several centres are compared by their cosines.
 
-    A loss that was made with ``normalize=False`` reads cosines, so hidden states and classifiers are normalised for it.
+    Hidden states and classifiers are normalised for a loss that has to be given cosines, see ``Scores.reads_cosines``.
     With several centres it is given the best scores, as Logits.
     """
     if not isinstance(loss, Loss):
         raise KindError("loss", "a Loss such as xent.losses.margins.arcface()", repr(loss)[:80])
     scores = Scores() if loss.scores is None else loss.scores
-    if loss.parameters.get("normalize") is False:
+    if scores.reads_cosines:
         scores = replace(scores, normalize="both")
     if centres > 1:
         if isinstance(scores.margin, Margin) and scores.margin.needs_norm:
             raise OptionError("centres=", "1: this margin reads the lengths of hidden states", str(centres))
         if any("norm" in penalty.needs for penalty in loss.penalties):
             raise OptionError("centres=", "1: a penalty reads the lengths of hidden states", str(centres))
+        if isinstance(scores.margin, Margin) and scores.normalize != "both":
+            raise OptionError("centres=", "1: this margin keeps lengths, which the best score has not", str(centres))
         if scores.normalize in ("hidden", "weight"):
             raise OptionError("centres=", "1: one side alone is normalised", str(centres))
         return loss.but(scores=replace(scores, normalize=None)), scores.normalize == "both"

@@ -95,7 +95,10 @@ def poly1(epsilon: float = 2.0, *, soft: Reading | None = None) -> Loss:
 def asymmetric(
     gamma_positive: float = 1.0, gamma_negative: float = 4.0, margin: float = 0.05, *, soft: Reading | None = None
 ) -> Loss:
-    """Asymmetric loss for many labels of which few are yes. The reference sums: write ``reduction="sum"`` for that."""
+    """Asymmetric loss for many labels of which few are yes. The reference sums: write ``reduction="sum"`` for that.
+
+    It is for Indicators. Labels and Distributions have no side of no: of them it is the focal loss with γ₊.
+    """
     return Loss(shaping=Asymmetric(gamma_positive, gamma_negative, margin, soft=soft))
 
 
@@ -146,18 +149,19 @@ def balanced_softmax(counts: Any) -> Loss:
     places="S1",
     defaults={"max_margin": ".5, the authors' code", "scale": "30, the authors' code"},
 )
-def ldam(counts: Any, max_margin: float = 0.5, scale: float = 30.0) -> Loss:
-    """LDAM: a margin of each class, larger for rare ones, on cosines. The authors' scores are cosines; with a
-    Projection write ``.but(scores=…)`` with ``normalize="both"``.
+def ldam(counts: Any, max_margin: float = 0.5, scale: float = 30.0, *, normalize: bool = False) -> Loss:
+    """LDAM: a margin of each class, larger for rare ones. The authors' scores are cosines. With ``normalize`` Q is a
+    Projection, whose scores are made cosines; without, Logits are taken as they are.
 
     Raises
     ------
-    WeightError
-        A count that is not positive and finite.
+    WeightError, OptionError
+        A count that is not positive and finite; Δ or s out of range.
     """
     n = _counts(counts, "ldam(counts)")
     margin = checks.require_nonnegative(max_margin, "ldam(max_margin)") * (n.min() / n) ** 0.25
-    return Loss(scores=Scores(margin=Shift(margin), scale=scale))
+    shift = Shift(margin, cosines=True)
+    return Loss(scores=Scores(normalize="both" if normalize else None, margin=shift, scale=scale))
 
 
 @member(

@@ -14,6 +14,8 @@ from xent.core.reduction import Empty, Reduction
 from xent.core.scores import Scores
 from xent.core.shaping import Shaping
 from xent.core.target_steps import TargetStep
+from xent.core.targets import Distribution, Labels
+from xent.errors import UndefinedPairError
 from xent.functional import cross_entropy, value_and_grad
 from xent.functional.adjusting import beside
 from xent.functional.call import P_, Q_
@@ -25,7 +27,8 @@ class Loss:
     """L = factor·Σ w·(φ(ℓ) + R)/D with ℓ the cross-entropy of a target t′ and scores z̃.
 
     Call it with P and Q as ``cross_entropy``; it takes what that takes, on every framework. Nothing in it is trained,
-    and it keeps nothing between calls.
+    and it keeps nothing between calls. It may hold arrays, so a loss equals itself alone: compare ``name`` and
+    ``parameters`` where losses of the catalogue are to be told apart.
 
     Parameters
     ----------
@@ -88,7 +91,7 @@ class Loss:
             Q,
             weight=weight,
             class_weight=_both(self.class_weight, class_weight, Q, "class_weight="),
-            positive_weight=_both(self.positive_weight, positive_weight, Q, "positive_weight="),
+            positive_weight=self._positive_weight(P, Q, positive_weight),
             scores=self.scores,
             target=self.target,
             shaping=self.shaping,
@@ -117,7 +120,7 @@ class Loss:
             Q,
             weight=weight,
             class_weight=_both(self.class_weight, class_weight, Q, "class_weight="),
-            positive_weight=_both(self.positive_weight, positive_weight, Q, "positive_weight="),
+            positive_weight=self._positive_weight(P, Q, positive_weight),
             scores=self.scores,
             target=self.target,
             shaping=self.shaping,
@@ -139,6 +142,19 @@ class Loss:
     def in_training(self, P: P_, Q: Logits | Projection) -> Logits:
         """The scores that the softmax sees while a model is trained: with margin and offset too."""
         return in_training(self.scores, P, Q)
+
+    def _positive_weight(self, P: P_, Q: Q_, given: Any) -> Any:
+        """The loss's own weight of the yes side, times that of a call."""
+        if self.positive_weight is not None and isinstance(P, (Labels, Distribution)):
+            made = ", ".join(f"{name}={value!r}" for name, value in self.parameters.items() if value is not None)
+            raise UndefinedPairError(
+                "P",
+                "Indicators, whose yes side this loss weighs",
+                f"{type(P).__name__}, for {self.name or 'Loss'}({made or 'positive_weight='})",
+                "For classes of a softmax make the loss without that weight (focal: without alpha=), and write "
+                "class_weight= in the call.",
+            )
+        return _both(self.positive_weight, given, Q, "positive_weight=")
 
     def but(self, **changes: Any) -> Loss:
         """The same loss with some of its parts changed."""

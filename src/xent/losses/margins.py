@@ -1,18 +1,22 @@
 """Margins at the true class: L-Softmax, SM-Softmax, AM-Softmax and their successors.
 
+All but SM-Softmax, L-Softmax and A-Softmax are meant for cosines. Made with ``normalize=True`` they take a Projection
+and normalise it; without, they take Logits that are cosines, and refuse a Projection. L-Softmax keeps the lengths of a
+Projection. A margin of the angle refuses Logits outside [−1, 1] at the truth, or gives NaN where they cannot be read.
+
 On a Projection the angles come from its hidden states and classifiers, and the gradient by a hidden state is bounded:
-‖∂L/∂x‖ ≤ s·abs(f′(θ))/‖x‖ for the true class. Logits are read as cosines; there the derivative by a cosine, which has
-no bound at θ = 0 and π, is cut where sin θ < 1e-4.
+‖∂L/∂x‖ ≤ s·abs(f′(θ))/‖x‖ for the true class. On Logits the derivative by a cosine, which has no bound at θ = 0 and π,
+is cut where sin θ < 1e-4.
 
 A margin is for training. ``loss.at_inference(Q)`` gives the scores of the model in use.
 """
 
 from __future__ import annotations
 
+from xent.core import checks
 from xent.core.margins import Angular, Boundary, Gradient, LargeMargin, Shift
 from xent.core.predictions import Logits, Projection
 from xent.core.scores import Scores
-from xent.errors import OptionError
 from xent.functional.centres import best_centre
 from xent.losses.catalogue import member
 from xent.losses.loss import Loss
@@ -28,7 +32,11 @@ __all__ = [
     "sub_center",
 ]
 
-_TURN = "(a·p − b·t)·s, at the truth times ∂f(θ): bounded by |f′(θ)|/‖x‖"
+_TURN = (
+    "(a·p − b·t)·s, at the truth times ∂f(θ): by x of a Projection |f′(θ)|/‖x‖ long; by a cosine in Logits "
+    "−f′(θ)/sin θ, cut where sin θ < 1e-4"
+)
+_ARC = f"{_TURN}; straight-through: −sin θ for f′(θ)"
 
 
 @member(
@@ -39,7 +47,8 @@ _TURN = "(a·p − b·t)·s, at the truth times ∂f(θ): bounded by |f′(θ)|/
     defaults={"m": "4, the largest of the paper's 1 … 4", "blend": "0; annealed in the authors' code"},
 )
 def l_softmax(m: int = 4, blend: float = 0.0) -> Loss:
-    """L-Softmax, for a Projection without a bias. ``blend`` is the λ of its annealing: see ``LargeMargin.annealed``."""
+    """L-Softmax, for a Projection without a bias, whose lengths it keeps; Logits are cosines. ``blend`` is the λ of its
+    annealing: see ``LargeMargin.annealed``."""
     return Loss(scores=Scores(margin=LargeMargin(m, blend)))
 
 
@@ -70,9 +79,7 @@ def sm_softmax(m: float = 0.6) -> Loss:
     OptionError
         m < 0.
     """
-    if not m >= 0:
-        raise OptionError("sm_softmax(m)", "a number, 0 or more", repr(m))
-    return Loss(scores=Scores(margin=Shift(m)))
+    return Loss(scores=Scores(margin=Shift(checks.require_nonnegative(m, "sm_softmax(m)"))))
 
 
 @member(
@@ -84,8 +91,15 @@ def sm_softmax(m: float = 0.6) -> Loss:
     defaults={"m": ".35, the authors' prototxt (.4 insightface)", "scale": "30, the same (64 insightface)"},
 )
 def am_softmax(m: float = 0.35, scale: float = 30.0, *, normalize: bool = False) -> Loss:
-    """AM-Softmax. With ``normalize`` Q is a Projection, whose scores are made cosines; without, Logits are cosines."""
-    return Loss(scores=Scores(normalize="both" if normalize else None, margin=Shift(m), scale=scale))
+    """AM-Softmax. With ``normalize`` Q is a Projection, whose scores are made cosines; without, Logits are cosines.
+
+    Raises
+    ------
+    OptionError
+        m < 0, or s not positive.
+    """
+    margin = Shift(checks.require_nonnegative(m, "am_softmax(m)"), cosines=True)
+    return Loss(scores=Scores(normalize="both" if normalize else None, margin=margin, scale=scale))
 
 
 @member(
@@ -96,13 +110,14 @@ def am_softmax(m: float = 0.35, scale: float = 30.0, *, normalize: bool = False)
     defaults={"m": ".35, the paper's", "scale": "64, the paper's"},
 )
 def cosface(m: float = 0.35, scale: float = 64.0, *, normalize: bool = False) -> Loss:
-    """CosFace: AM-Softmax with its own defaults."""
-    return Loss(scores=Scores(normalize="both" if normalize else None, margin=Shift(m), scale=scale))
+    """CosFace: AM-Softmax with its own defaults, and its errors."""
+    margin = Shift(checks.require_nonnegative(m, "cosface(m)"), cosines=True)
+    return Loss(scores=Scores(normalize="both" if normalize else None, margin=margin, scale=scale))
 
 
 @member(
     "CE with s·cos(θ_y + m), s·cos θ_j",
-    gradient=_TURN,
+    gradient=_ARC,
     source="Deng, Guo, Xue and Zafeiriou, ArcFace, 2019, arXiv 1801.07698",
     places="S1",
     defaults={"m": ".5 rad, the paper's", "scale": "64, the paper's"},
@@ -123,7 +138,7 @@ def arcface(
 
 @member(
     "CE with s·(cos(m₁θ_y + m₂) − m₃), s·cos θ_j",
-    gradient=_TURN,
+    gradient=_ARC,
     source="Deng, Guo, Xue and Zafeiriou, ArcFace, 2019, arXiv 1801.07698, equation 4",
     places="S1",
     defaults={"m1": "1, Paddle", "m2": ".5, Paddle", "m3": "0, Paddle", "scale": "64, Paddle"},
@@ -138,7 +153,7 @@ def combined_margin(
     grad: Gradient = "true",
     normalize: bool = False,
 ) -> Loss:
-    """SphereFace's, ArcFace's and CosFace's margins together."""
+    """SphereFace's, ArcFace's and CosFace's margins together. m₃ may be below zero. See ``Angular``."""
     margin = Angular(m1, m2, m3, boundary, grad)
     return Loss(scores=Scores(normalize="both" if normalize else None, margin=margin, scale=scale))
 

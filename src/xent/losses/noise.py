@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import numpy as np
-
-from xent.core import checks
+from xent.core import checks, loss_values
 from xent.core.penalties import Entropy, ZLoss
 from xent.core.predictions import Logits, LogProbabilities, Projection
 from xent.core.robust_shaping import GeneralizedCrossEntropy, SymmetricCrossEntropy, TaylorCrossEntropy
 from xent.core.scores import Scores
 from xent.core.shaping import Reading, Scaled
 from xent.core.target_steps import BackwardCorrection, HardBootstrap, Smoothing
-from xent.errors import OptionError
 from xent.functional.mixture import mixed_log_probabilities
 from xent.losses.catalogue import member
 from xent.losses.loss import Loss
@@ -46,8 +43,8 @@ def label_smoothing(epsilon: float, *, formula: Literal["uniform", "others"] = "
 
     Raises
     ------
-    OptionError
-        ε outside [0, 1], another formula.
+    OptionError, ShapeError
+        ε outside [0, 1], another formula, no class that can share ε: see ``Smoothing``.
     """
     scores = None if allowed is None else Scores(allowed=allowed)
     return Loss(scores=scores, target=Smoothing(epsilon, formula, allowed))
@@ -131,8 +128,8 @@ def backward_correction(transition: Any) -> Loss:
 
     Raises
     ------
-    OptionError
-        T not square, or without an inverse.
+    OptionError, ShapeError
+        T that is no transition matrix, has no inverse, or is of another number of classes: see ``BackwardCorrection``.
     """
     return Loss(target=BackwardCorrection(transition))
 
@@ -159,12 +156,7 @@ def forward_correction(Q: Logits | Projection, transition: Any) -> LogProbabilit
     OptionError
         T not of shape (K, K), with an entry outside [0, 1], or with rows that do not sum to one.
     """
-    T = np.asarray(transition, np.float64)
-    if T.ndim != 2 or T.shape[0] != T.shape[1] or (T < 0).any() or not np.allclose(T.sum(1), 1.0, atol=1e-6):
-        raise OptionError(
-            "forward_correction(transition)", "a square matrix whose rows are distributions", repr(T)[:80]
-        )
-    return mixed_log_probabilities(Q, T)
+    return mixed_log_probabilities(Q, loss_values.transition(transition, "forward_correction(transition)"))
 
 
 @member(

@@ -43,8 +43,8 @@ class MarginHead(nn.Module):
     in_features, classes : int
         H and K.
     loss : Loss
-        One of ``xent.losses.margins``, or another. One that was made with ``normalize=False``, and so reads cosines,
-        is given those of hidden states and classifiers.
+        One of ``xent.losses.margins``, or another. One whose margin is meant for cosines, also one of your own, is
+        given those of hidden states and classifiers, unless its scores say what to ``normalize``.
     centres : int
         Classifiers of each class, of which the nearest counts (sub-center ArcFace); ``weight`` then has K·centres
         rows.

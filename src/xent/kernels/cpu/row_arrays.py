@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from xent.core.arrays import Array, dtype_name, namespace
+from xent.core.loss_values import room_of_cosines
 from xent.core.margins import OfCosine, Shift
 from xent.kernels.coefficients import target_probs
 from xent.kernels.cpu.buffers import gradient_like
@@ -102,7 +103,7 @@ class Plan:
                 margin = np.asarray(as_numpy(extra.margin.margin), z.compute)
                 shift = margin[inside(index, z.classes)] if margin.ndim else np.full(z.count, margin)
             else:
-                truth, slope = _at_truth(z, index, OfCosine(extra.margin))
+                truth, slope = _at_truth(z, index, OfCosine(extra.margin, room_of_cosines(z.q)))
         address = None if self.offset is None else self.offset.ctypes.data
         self.numbers = (float(extra.scale), address, shift, truth, slope, added)
 

@@ -183,7 +183,7 @@ def slope_of(form, loss):  # type: ignore[no-untyped-def]
     if loss > limit:
         return 0.0
     power = math.exp(-loss)
-    slope = factor * (1.0 + epsilon * power)
+    slope = factor * (1.0 + epsilon * power if epsilon >= 0.0 else (1.0 + epsilon) + epsilon * math.expm1(-loss))
     if q != 0.0:
         slope *= math.exp(-q * loss)
     if gamma != 0.0:
