@@ -16,10 +16,11 @@ from losses_evaluate import evaluate, exact_loss, scores, target, truth
 from losses_samples import SAMPLES, Sample
 
 import xent
-from xent.losses import Loss, Scores
+from xent.kernels.cpu.rows import slope_of as compiled_slope
+from xent.kernels.extra import slope_of
+from xent.losses import Scores
 
 every_library = pytest.mark.parametrize("library", LIBRARIES)
-EXACT = Sample("", Loss(), (), exact.cross_entropy)
 #: Sure and right, sure and wrong, sure twice, and far out.
 FAR = np.array([[40.0, -40.0, 0.0, 3.0], [-40.0, 40.0, 0.0, 3.0], [40.0, 40.0, -40.0, 0.0], [90.0, 0.0, -90.0, 1.0]])
 FAR_LABELS = np.array([0, 0, 1, 0])
@@ -30,7 +31,7 @@ WIDE = {name: s for name, s in samples.ROWS.items() if not s.cosines and s.predi
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", [n for n in WIDE if "," not in n or n == "generalized, truncated"])
 def test_far_scores(name: str, dtype: str, library: str) -> None:
-    """Errors are relative ones, but for what a difference of two terms loses: then of the larger."""
+    """Errors are relative ones, however small the loss or its gradient is."""
     sample = SAMPLES[name]
     eps = float(np.finfo(dtype).eps)
     P = target("labels", FAR_LABELS, library)
@@ -40,12 +41,10 @@ def test_far_scores(name: str, dtype: str, library: str) -> None:
     for i, row in enumerate(FAR.tolist()):
         one = np.array([row])
         total = exact_loss(sample, "labels", FAR_LABELS[i : i + 1], one)
-        plain = exact_loss(EXACT, "labels", FAR_LABELS[i : i + 1], one)
-        expected, scale = float(total(list(map(exact.mpf, row)))), float(plain(list(map(exact.mpf, row))))
-        assert abs(value[i] - expected) <= 64 * eps * (_size(expected) + scale) + _tiny(dtype)
-        slope, by_plain = (np.array(exact.gradient(f, row)) for f in (total, plain))
-        room = 64 * eps * (np.array([_size(v) for v in slope]) + np.array([_size(v) for v in by_plain])) + _tiny(dtype)
-        room = room + _of_softcap(sample, eps)
+        expected = float(total(list(map(exact.mpf, row))))
+        assert abs(value[i] - expected) <= 64 * eps * _size(expected) + _tiny(dtype)
+        slope = np.array(exact.gradient(total, row))
+        room = 64 * eps * np.array([_size(v) for v in slope]) + _tiny(dtype) + _of_softcap(sample, eps)
         for found in (gradient[i], again[i]):
             assert np.all(np.abs(found - slope) <= room), (found, slope)
     np.testing.assert_allclose(summed, value.sum(), rtol=8 * eps)
@@ -84,10 +83,28 @@ def test_far_elements(name: str, dtype: str, library: str) -> None:
 
             expected = float(total([exact.mpf(z[i, k])]))
             (slope,) = exact.gradient(total, [z[i, k]])
-            plain = float(exact.of_sides(exact.identity)(exact.mpf(z[i, k]), exact.mpf(t[i, k]), k))
-            assert abs(value[i, k] - expected) <= 64 * eps * (_size(expected) + plain) + _tiny(dtype)
-            room = 64 * eps * (_size(slope) - math.expm1(-plain)) + _tiny(dtype) + _of_softcap(sample, eps)
+            assert abs(value[i, k] - expected) <= 64 * eps * _size(expected) + _tiny(dtype)
+            room = 64 * eps * _size(slope) + _tiny(dtype) + _of_softcap(sample, eps)
             assert abs(gradient[i, k] - slope) <= room
+
+
+#: Surprisals of a truth that is nearly sure, about where a series takes over, and far out.
+SURPRISALS = [1e-30, 1e-16, 1e-9, 1e-4, 0.01, 0.2, 0.4999, 0.5, 0.6, 3.0, 40.0, 700.0]
+
+
+@pytest.mark.parametrize("epsilon", [-1.0, -0.999, -0.3, 0.0, 2.0, 92.1])
+def test_poly_1_is_a_sum_of_terms_of_one_sign(epsilon: float) -> None:
+    """Value and derivative to units in the last place at ℓ → 0 too, where for ε = −1 both vanish; the forms alike."""
+    phi, loss = xent.losses.Poly1(epsilon), np.array(SURPRISALS)
+    curve = exact.poly1(epsilon)
+    value = [float(curve(exact.mpf(v))) for v in SURPRISALS]
+    slope = [float(1 + exact.mpf(epsilon) * exact.mp.exp(-exact.mpf(v))) for v in SURPRISALS]
+    form = (phi.form.factor, phi.form.epsilon, phi.form.q, phi.form.gamma, phi.form.limit, 0.0)
+    np.testing.assert_allclose(phi.value(loss), value, rtol=2e-15)
+    for found in (phi.derivative(loss), slope_of(phi.form, loss), [compiled_slope(form, v) for v in SURPRISALS]):
+        np.testing.assert_allclose(found, slope, rtol=2e-15)
+    assert np.isinf(phi.value(np.array([np.inf])))
+    assert phi.derivative(np.array([np.inf])) == 1.0
 
 
 # Infinite scores.
