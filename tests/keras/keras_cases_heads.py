@@ -172,7 +172,7 @@ def test_a_temperature_is_learned_and_a_scale_kept(tmp_path: Path) -> None:
 def test_what_cannot_be_saved_or_be_a_layer_is_refused() -> None:
     with pytest.raises(OptionError, match="scores alone"):
         heads.MarginHead(K, losses.imbalance.focal())
-    with pytest.raises(OptionError, match="lengths of hidden states.*loop of your own"):
+    with pytest.raises(OptionError, match=r"lengths of hidden states.*loop of your own"):
         heads.MarginHead(K, losses.face.magface())
     for loss in (
         losses.Loss(scores=losses.Scores(scale=2.0)),

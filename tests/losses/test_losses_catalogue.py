@@ -96,6 +96,14 @@ def test_an_entry_says_what_is_known(name: str) -> None:
     assert inspect.getdoc(entry.make)
 
 
+@pytest.mark.parametrize("grad", ["true", "straight-through"])
+def test_the_gradient_of_a_margin_is_told_for_both_predictions(grad: str) -> None:
+    """Bounded by 1/‖x‖ on a Projection alone; and straight-through is another."""
+    text = xent.losses.describe(margins.arcface(grad=grad)).gradient  # type: ignore[arg-type]
+    assert all(part in text for part in ("of a Projection", "in Logits", "sin θ < 1e-4", "straight-through"))
+    assert "bounded" not in text
+
+
 def test_a_loss_of_your_own_is_described_too() -> None:
     mine = Loss(
         scores=xent.losses.Scores(scale=2.0),

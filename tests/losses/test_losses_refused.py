@@ -29,6 +29,7 @@ from xent.losses import (
 )
 
 P, Q = xent.Labels([0, 2]), xent.Logits([[0.5, 0.1, -0.3], [0.2, 0.4, 0.3]])
+PAIRS = {"numpy": (P, Q), "torch": (xent.Labels(torch.tensor(P.indices)), xent.Logits(torch.tensor(Q.scores)))}
 every_library = pytest.mark.parametrize("library", LIBRARIES)
 
 
@@ -69,9 +70,7 @@ def test_the_linear_boundary_is_of_one_angle() -> None:
 def test_numbers_of_each_class_are_finite(bad: float, library: str) -> None:
     """NumPy's when the record is made, a framework's when it is used."""
     vector = np.array([0.0, bad, 0.0]) if library == "numpy" else torch.tensor([0.0, bad, 0.0])
-    given = (
-        (P, Q) if library == "numpy" else (xent.Labels(torch.tensor(P.indices)), xent.Logits(torch.tensor(Q.scores)))
-    )
+    given = PAIRS[library]
     refused(lambda: Loss(scores=Scores(margin=Shift(vector)))(*given), OptionError, r"Shift\(margin\).*position \(1,\)")
     if bad == -math.inf:  # a class that cannot be
         assert np.isfinite(float(Loss(scores=Scores(offset=vector))(*given)))
@@ -82,7 +81,7 @@ def test_numbers_of_each_class_are_finite(bad: float, library: str) -> None:
 @pytest.mark.parametrize("bad", [-1.0, 0.0, math.nan, math.inf])
 def test_a_scale_of_a_framework_is_positive(bad: float) -> None:
     scale = torch.tensor(bad, dtype=torch.float64, requires_grad=True)
-    given = xent.Labels(torch.tensor(P.indices)), xent.Logits(torch.tensor(Q.scores))
+    given = PAIRS["torch"]
     refused(lambda: Loss(scores=Scores(scale=scale))(*given), OptionError, r"Scores\(scale=\).*positive")
     jax = pytest.importorskip("jax")
 
@@ -120,9 +119,7 @@ def test_a_transition_without_an_inverse() -> None:
 @every_library
 def test_a_transition_of_other_classes(library: str) -> None:
     T = [[0.9, 0.1], [0.2, 0.8]]
-    given = (
-        (P, Q) if library == "numpy" else (xent.Labels(torch.tensor(P.indices)), xent.Logits(torch.tensor(Q.scores)))
-    )
+    given = PAIRS[library]
     loss = noise.backward_correction(T if library == "numpy" else torch.tensor(T, requires_grad=True))
     refused(lambda: loss(*given), ShapeError, r"BackwardCorrection\(transition\).*3 classes of Q; got shape \(2, 2\)")
 

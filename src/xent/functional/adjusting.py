@@ -157,9 +157,11 @@ def _vector(
     from xent.functional.weights import along
 
     argument, instead = where
+    known = library(value) == "numpy"  # checked when the record was made
     value = beside(value, like, argument)
     checks.require_vector(value, classes, argument, "number", instead)
-    value = loss_values.finite(value, argument, Inspector(find(value).reads(value)), masks=masks)
+    if not known:
+        value = loss_values.finite(value, argument, Inspector(find(value).reads(value)), masks=masks)
     return along(value, axis, ndim)
 
 
