@@ -17,8 +17,9 @@ Solver: TypeAlias = Literal["auto", "lbfgs", "newton-cg", "gradient-descent"]
 
 #: Correction pairs of L-BFGS.
 _MEMORY = 20
-#: Examples below which all of them are used from the start, and the share that the first steps use.
-_MANY, _SHARE = 20_000, 16
+#: Examples below which all of them are used from the start, the share that the first steps use, and how many numbers of
+#: X at most: the share is in memory, which all of X need not be.
+_MANY, _SHARE, _SHARE_NUMBERS = 20_000, 16, 2**23
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,14 @@ class Optimum:
     trace: tuple[Trace, ...]
 
 
+#: Called after each step on all examples with the step and where it came to.
+Told: TypeAlias = Callable[[Trace, Vector], None]
+
+
 class _Watched:
     """The objective, with what it said last: SciPy's solvers ask for value and gradient, and tell of steps."""
 
-    def __init__(self, objective: Objective, told: Callable[[Trace], None] | None) -> None:
+    def __init__(self, objective: Objective, told: Told | None) -> None:
         self.objective, self.told = objective, told
         self.at: Vector | None = None
         self.value, self.gradient = np.inf, np.empty(0)
@@ -63,14 +68,14 @@ class _Watched:
         value, gradient = self(v)
         self.trace.append(Trace(self.objective.passes, value, _largest(gradient)))
         if self.told is not None:
-            self.told(self.trace[-1])
+            self.told(self.trace[-1], v)
 
 
 def _largest(g: Vector) -> float:
     return float(np.max(np.abs(g), initial=0.0))
 
 
-def lbfgs(objective: Objective, v: Vector, tol: float, steps: int, told: Any = None) -> Optimum:
+def lbfgs(objective: Objective, v: Vector, tol: float, steps: int, told: Told | None = None) -> Optimum:
     """Quasi-Newton: SciPy's L-BFGS-B without bounds."""
     watched = _Watched(objective, told)
     found = minimize(
@@ -84,7 +89,7 @@ def lbfgs(objective: Objective, v: Vector, tol: float, steps: int, told: Any = N
     return _optimum(watched, found.x, found.nit, tol, str(found.message))
 
 
-def newton_cg(objective: Objective, v: Vector, tol: float, steps: int, told: Any = None) -> Optimum:
+def newton_cg(objective: Objective, v: Vector, tol: float, steps: int, told: Told | None = None) -> Optimum:
     """Newton's method in a trust region, its systems solved by conjugate gradients: SciPy's trust-ncg."""
     watched = _Watched(objective, told)
     product: dict[str, Any] = {"at": None}
@@ -106,7 +111,7 @@ def newton_cg(objective: Objective, v: Vector, tol: float, steps: int, told: Any
     return _optimum(watched, found.x, found.nit, tol, str(found.message))
 
 
-def gradient_descent(objective: Objective, v: Vector, tol: float, steps: int, told: Any = None) -> Optimum:
+def gradient_descent(objective: Objective, v: Vector, tol: float, steps: int, told: Told | None = None) -> Optimum:
     """Steepest descent: along the gradient as far as the last step's curvature suggests, halved until it goes down."""
     watched = _Watched(objective, told)
     value, gradient = watched(v)
@@ -137,13 +142,15 @@ def _optimum(watched: _Watched, v: Vector, steps: int, tol: float, message: str)
     return Optimum(np.array(v), value, size, steps, size <= tol, message, tuple(watched.trace))
 
 
-def auto(objective: Objective, v: Vector, tol: float, steps: int, told: Any = None) -> Optimum:
+def auto(objective: Objective, v: Vector, tol: float, steps: int, told: Told | None = None) -> Optimum:
     """Quasi-Newton on a share of the examples where there are many, then on all of them, then Newton's method."""
     begun = 0
-    if objective.examples.count >= _MANY:
-        share = shared(objective, _SHARE)
+    # A share would only lead away from where an earlier fit came to.
+    if objective.examples.count >= _MANY and not np.any(v):
+        one_in = max(_SHARE, -(-objective.examples.numbers // _SHARE_NUMBERS))
+        share = shared(objective, one_in)
         first = lbfgs(share, v, max(tol, 1e-3), min(steps, 50))
-        objective.passes += share.passes / _SHARE
+        objective.passes += share.passes / one_in
         begun = first.steps
         v = first.v
     polish = objective.head.has_curvature
