@@ -348,7 +348,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
         peaks.append(peak("predict", model, path, "--out", predicted))
     more = sizes[1] - sizes[0]
     held = more * features * 8  # what the features of these rows would take: 115 MB
-    assert peaks[2] - peaks[0] < 0.25 * held, peaks
+    assert peaks[2] - peaks[0] < 0.5 * held, peaks
     assert peaks[3] - peaks[1] < 0.2 * held, peaks
 
 
