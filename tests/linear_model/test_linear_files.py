@@ -24,7 +24,7 @@ from xent.errors import (
     UnreadableFileError,
     WeightError,
 )
-from xent.linear_model import LogisticRegression, SoftmaxRegression, load, save, storage
+from xent.linear_model import LogisticRegression, SoftmaxRegression, load, sampling, save, storage
 from xent.linear_model.stream import Holdout, Labelled, Stream
 from xent.linear_model.survey import survey
 from xent.linear_model.training import train
@@ -264,13 +264,31 @@ def test_training_comes_to_the_optimum_of_the_formula(rng, share):
     assert model.trace_[-1].value == pytest.approx(value, rel=1e-8)
 
 
-def test_many_rows_begin_with_a_share_and_come_to_the_same_optimum(rng):
+def test_many_rows_begin_with_a_share_in_memory_and_come_to_the_same_optimum(rng, monkeypatch):
     X, y = problem(rng, n=21_000, features=3)
     value, W, _ = optimum(X, y, np.ones(len(y)), 1.0)
-    rows = Rows(X, y, size=4096)
-    model, _ = fitted(rows)
+    monkeypatch.setattr(sampling, "_NUMBERS", 6_000)
+    gathered, some = [], Stream.some
+    monkeypatch.setattr(Stream, "some", lambda self, rows: gathered.append(len(rows)) or some(self, rows))
+    model, _ = fitted(Rows(X, y, size=4096))
+    assert model.converged_
     assert model.objective_ == pytest.approx(value, rel=1e-10)
-    np.testing.assert_allclose(model.coef_, W - W.mean(axis=0), atol=1e-5 / X.std(axis=0).min())
+    np.testing.assert_allclose(model.coef_ * X.std(axis=0), (W - W.mean(axis=0)) * X.std(axis=0), atol=1e-5)
+    assert gathered
+    assert max(gathered) * 3 <= 6_000
+
+
+def test_many_rows_go_on_from_a_checkpoint(rng, tmp_path):
+    X, y = problem(rng, n=21_000, features=3)
+    path = tmp_path / "state.ck"
+    with pytest.raises(Stop):
+        fitted(Rows(X, y, size=4096), checkpoint=path, stepped=stop_after(2))
+    resumed, _ = fitted(Rows(X, y, size=4096), checkpoint=path)
+    assert resumed.converged_
+    assert resumed.objective_ == pytest.approx(optimum(X, y, np.ones(len(y)), 1.0)[0], rel=1e-10)
+    values = [step.value for step in resumed.trace_]
+    assert len(values) > 2
+    assert values == sorted(values, reverse=True)
 
 
 class Stop(Exception):
