@@ -125,6 +125,11 @@ def test_training_judges_the_rows_it_held_out(table, tmp_path):
     assert "At the optimum" in said
     page = html.read_text(encoding="utf-8")
     assert "Objective in the course of the training" in page
+    course = page.split("Objective in the course of the training")[1].split("</figure>")[0]
+    lines = re.findall(r"<path[^>]*s-a[^>]*>", course)
+    assert lines
+    assert all('fill="none"' in line or "f-a" in line for line in lines)
+    assert f"{load(out).objective_:.3f}" in page.split("<h2>Training</h2>")[1]
     # The hardest row is told by its number in the whole file.
     hardest = np.flatnonzero(held)[losses.argmax()] + 1
     first = page.split("Hardest")[1]

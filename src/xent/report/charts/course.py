@@ -31,12 +31,12 @@ def course(steps: Sequence[Step], label: str) -> Markup:
     x = alt.X(
         "passes:Q",
         scale=alt.Scale(domain=[0, end], nice=False),
-        axis=frame.x_axis("passes over the rows", values=ticks(0, end, 6), format="~g", grid=False),
+        axis=frame.x_axis("passes over the rows", values=ticks(0, end, 6), format="~r", grid=False),
     )
     y = alt.Y(
         "objective:Q",
         scale=alt.Scale(domain=[low, high], nice=False),
-        axis=frame.y_axis("objective (nats)", values=ticks(low, high, 6), format="~g"),
+        axis=frame.y_axis("objective (nats)", values=ticks(low, high, 6), format="~r"),
     )
     line = alt.Chart(rows).mark_line(stroke=A, strokeWidth=2, aria=False).encode(x=x, y=y)
     size = 30 if len(steps) <= 60 else 8
