@@ -125,7 +125,7 @@ def test_training_judges_the_rows_it_held_out(table, tmp_path):
     assert "At the optimum" in said
     page = html.read_text(encoding="utf-8")
     assert "Objective in the course of the training" in page
-    course = page.split("Objective in the course of the training")[1].split("</figure>")[0]
+    course = page.split("Objective in the course of the training", 1)[1].split("</figure>")[0]
     lines = re.findall(r"<path[^>]*s-a[^>]*>", course)
     assert lines
     assert all('fill="none"' in line or "f-a" in line for line in lines)

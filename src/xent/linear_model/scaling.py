@@ -19,7 +19,7 @@ Matrix = Any
 
 #: So many features may have a full matrix, of so many products.
 _FULL, _PRODUCTS = 768, 2e9
-#: What a feature varies at least, of the largest variance: one that does not vary has no scale.
+#: What a feature varies at least, of its own mean square: one that does not vary has no scale.
 _RELATIVE = 1e-14
 
 
@@ -66,10 +66,10 @@ def scaling_of(examples: Examples, weight: Matrix, intercept: bool, penalty: flo
     variance = np.where(variance > 8 * np.finfo(np.float64).eps * squares, variance, 0.0)
     u = bend**-0.5
     diagonal = bend * variance + penalty
-    peak = float(diagonal.max(initial=0.0))
     # A feature that never varies, without a penalty on it, can be anything: in units of its own.
     constant = bend * np.maximum(squares, float(variance.max(initial=0.0)))
-    diagonal = np.where(diagonal > _RELATIVE * peak, diagonal, np.where(constant > 0, constant, 1.0))
+    varies = diagonal > _RELATIVE * bend * squares
+    diagonal = np.where(varies, diagonal, np.where(constant > 0, constant, 1.0))
     unit = 1.0 / np.sqrt(diagonal)
     if not full or examples.features > _FULL:
         return Scaling(mean, unit, u, intercept)
