@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 
@@ -74,6 +74,9 @@ class SparseBlock:
 
 class Examples:
     """X (N, D), dense or in CSR form, float32 or float64."""
+
+    #: Whether so much memory as X takes may be taken for what is made of it.
+    in_memory: ClassVar[bool] = True
 
     def __init__(self, X: Matrix) -> None:
         self.X = X

@@ -87,7 +87,8 @@ class Objective:
         """d ↦ F″(v)·d, for a head that has a second derivative."""
         w, shift = self._operands(*self.weights(v))
         kept: dict[int, Matrix] = {}
-        keep = self.examples.count * self.columns * self.examples.dtype.itemsize <= _KEPT
+        size = self.examples.count * self.columns * self.examples.dtype.itemsize
+        keep = self.examples.in_memory and size <= _KEPT
 
         def predicted(low: int, block: Any) -> Matrix:
             if low in kept:
