@@ -152,7 +152,8 @@ def combined_margin(
 def sub_center(Q: Logits | Projection, centres: int = 3, *, normalize: bool = False) -> Logits:
     """Scores of classes that have several centres each: of K·centres classifiers, the best of each class's.
 
-    A prediction, so that every loss takes it. Classifiers k·centres … k·centres + centres − 1 belong to class k.
+    A prediction, so that every loss takes it; it does not see which labels do not count, whose scores have to be
+    numbers. Classifiers k·centres … k·centres + centres − 1 belong to class k.
 
     Parameters
     ----------

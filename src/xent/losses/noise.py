@@ -145,7 +145,8 @@ def backward_correction(transition: Any) -> Loss:
 def forward_correction(Q: Logits | Projection, transition: Any) -> LogProbabilities:
     """Forward noise correction: Q\'s distribution over truths becomes that over what is written down, q·T.
 
-    It is a prediction, so that every loss and measure takes it: ``cross_entropy(P, forward_correction(Q, T))``.
+    It is a prediction, so that every loss and measure takes it: ``cross_entropy(P, forward_correction(Q, T))``. It does
+    not see which labels do not count: their scores have to be numbers, or their gradient is NaN.
 
     Parameters
     ----------
