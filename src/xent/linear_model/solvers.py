@@ -140,15 +140,16 @@ def _optimum(watched: _Watched, v: Vector, steps: int, tol: float, message: str)
 def auto(objective: Objective, v: Vector, tol: float, steps: int, told: Any = None) -> Optimum:
     """Quasi-Newton on a share of the examples where there are many, then on all of them, then Newton's method."""
     begun = 0
-    if objective.examples.count >= _MANY:
+    if objective.examples.count >= _MANY and steps > 1:
         share = shared(objective, _SHARE)
-        first = lbfgs(share, v, max(tol, 1e-3), min(steps, 50))
+        first = lbfgs(share, v, max(tol, 1e-3), min(steps // 2, 50))
         objective.passes += share.passes / _SHARE
         begun = first.steps
         v = first.v
     polish = objective.head.has_curvature
-    found = lbfgs(objective, v, max(tol, 1e-4) if polish else tol, steps, told)
-    if found.gradient > tol and polish:
-        last = newton_cg(objective, found.v, tol, steps, told)
+    found = lbfgs(objective, v, max(tol, 1e-4) if polish else tol, steps - begun, told)
+    left = steps - begun - found.steps
+    if found.gradient > tol and polish and left > 0:
+        last = newton_cg(objective, found.v, tol, left, told)
         found = replace(last, steps=found.steps + last.steps, trace=found.trace + last.trace)
     return replace(found, steps=found.steps + begun)
