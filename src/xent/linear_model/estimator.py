@@ -164,7 +164,7 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         return Objective(examples, head, self._scaling(examples, head, penalty), penalty)
 
     def _scaling(self, examples: Examples, head: Head, penalty: float) -> Scaling:
-        return scaling_of(examples, head.weight, bool(self.fit_intercept), penalty / head.stiffness, full=True)
+        return scaling_of(examples, head.weight, bool(self.fit_intercept), penalty, head.stiffness)
 
     def _start(self, objective: Objective, truth: Truth) -> Matrix:
         shape = (objective.columns, objective.features)

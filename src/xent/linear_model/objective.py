@@ -127,7 +127,7 @@ class Objective:
         return np.ascontiguousarray(W.T, dtype), b.astype(dtype) if self.intercept else None
 
     def _pulled(self, by_W: Matrix, by_b: Matrix, W: Matrix) -> Matrix:
-        by_V = self.scaling.gradient(by_W, by_b)
+        by_V, by_c = self.scaling.gradient(by_W, by_b)
         if self.penalty:
-            by_V = by_V + self.penalty * self.scaling.gradient(W, np.zeros(self.columns))
-        return self.joined(by_V, by_b)
+            by_V = by_V + self.penalty * self.scaling.gradient(W, np.zeros(self.columns))[0]
+        return self.joined(by_V, by_c)

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from scipy.optimize import minimize
+from scipy.sparse.linalg import LinearOperator, cg
 
 from xent.linear_model.objective import Objective
 from xent.linear_model.sampling import shared
@@ -19,6 +20,10 @@ Solver: TypeAlias = Literal["auto", "lbfgs", "newton-cg", "gradient-descent"]
 _MEMORY = 20
 #: Examples below which all of them are used from the start, and the share that the first steps use.
 _MANY, _SHARE = 20_000, 16
+#: How far the steps on the share go, and how many are taken before Newton's where there is none.
+_BEGIN, _PATIENCE = 1e-2, 100
+#: How far a Newton system is solved, in how many products at most, and how much shorter a step makes the gradient.
+_SOLVED, _SYSTEM, _SHORTER = 0.05, 500, 0.3
 
 
 @dataclass(frozen=True)
@@ -73,15 +78,24 @@ def _largest(g: Vector) -> float:
 def lbfgs(objective: Objective, v: Vector, tol: float, steps: int, told: Any = None) -> Optimum:
     """Quasi-Newton: SciPy's L-BFGS-B without bounds."""
     watched = _Watched(objective, told)
+    # SciPy's first step has length 1, whatever the gradient. The second derivative is about the identity here, so a
+    # step as long as the gradient is right: lengths in its units, and values in its square.
+    unit = float(np.linalg.norm(watched(v)[1])) or 1.0
+
+    def in_units(x: Vector) -> tuple[float, Vector]:
+        value, gradient = watched(unit * x)
+        return value / unit**2, gradient / unit
+
     found = minimize(
-        watched,
-        v,
+        in_units,
+        v / unit,
         jac=True,
         method="L-BFGS-B",
-        callback=watched.step,
-        options={"maxiter": steps, "maxfun": 20 * steps, "gtol": tol, "ftol": 0.0, "maxcor": _MEMORY, "maxls": 50},
-    )
-    return _optimum(watched, found.x, found.nit, tol, str(found.message))
+        callback=lambda x: watched.step(unit * x),
+        options={"maxiter": steps, "maxfun": 20 * steps, "gtol": tol / unit, "ftol": 0.0, "maxcor": _MEMORY,
+                 "maxls": 50},
+    )  # fmt: skip
+    return _optimum(watched, unit * found.x, found.nit, tol, str(found.message))
 
 
 def newton_cg(objective: Objective, v: Vector, tol: float, steps: int, told: Any = None) -> Optimum:
@@ -138,18 +152,58 @@ def _optimum(watched: _Watched, v: Vector, steps: int, tol: float, message: str)
 
 
 def auto(objective: Objective, v: Vector, tol: float, steps: int, told: Any = None) -> Optimum:
-    """Quasi-Newton on a share of the examples where there are many, then on all of them, then Newton's method."""
-    begun = 0
+    """Quasi-Newton; where there are many examples on a share of them, and then Newton's method on all.
+
+    Newton's steps use the gradient of all examples, and the second derivative of the share, which grows where a step
+    does not bring the gradient down enough. A head without a second derivative is left to quasi-Newton.
+    """
+    if not objective.head.has_curvature:
+        return lbfgs(objective, v, tol, steps, told)
     if objective.examples.count >= _MANY and steps > 1:
-        share = shared(objective, _SHARE)
-        first = lbfgs(share, v, max(tol, 1e-3), min(steps // 2, 50))
-        objective.passes += share.passes / _SHARE
-        begun = first.steps
-        v = first.v
-    polish = objective.head.has_curvature
-    found = lbfgs(objective, v, max(tol, 1e-4) if polish else tol, steps - begun, told)
-    left = steps - begun - found.steps
-    if found.gradient > tol and polish and left > 0:
-        last = newton_cg(objective, found.v, tol, left, told)
-        found = replace(last, steps=found.steps + last.steps, trace=found.trace + last.trace)
-    return replace(found, steps=found.steps + begun)
+        part = shared(objective, _SHARE)
+        first = lbfgs(part, v, max(tol, _BEGIN), min(steps // 2, 100))
+        objective.passes += part.passes / _SHARE
+        v, share = first.v, _SHARE
+    else:
+        first = lbfgs(objective, v, tol, min(steps, _PATIENCE), told)
+        part, v, share = objective, first.v, 1
+        if first.converged or first.steps >= steps:
+            return first
+    last = _sampled_newton(objective, part, share, v, tol, steps - first.steps, told)
+    trace = (first.trace if share == 1 else ()) + last.trace
+    return replace(last, steps=first.steps + last.steps, trace=trace)
+
+
+def _sampled_newton(
+    objective: Objective, part: Objective, share: int, v: Vector, tol: float, steps: int, told: Any
+) -> Optimum:
+    watched = _Watched(objective, told)
+    value, gradient = watched(v)
+    taken, message = 0, "The steps are used up."
+    while taken < steps:
+        if _largest(gradient) <= tol:
+            message = "The gradient is small."
+            break
+        before = part.passes
+        direction, _ = cg(LinearOperator((v.size, v.size), part.curvature(v), dtype=np.float64), -gradient,
+                          rtol=_SOLVED, maxiter=_SYSTEM)  # fmt: skip
+        if share > 1:
+            objective.passes += (part.passes - before) / share
+        slope, length = float(gradient @ direction), 1.0
+        while True:
+            new_value, new = watched(v + length * direction)
+            if new_value <= value + 1e-4 * length * slope or length < 1e-6:
+                break
+            length /= 2.0
+        shorter = _largest(new) / _largest(gradient)
+        if new_value > value and share == 1:
+            message = "No step along Newton's direction goes down: the precision of the examples is reached."
+            break
+        if new_value <= value:
+            v, value, gradient = v + length * direction, new_value, new
+            watched.step(v)
+        taken += 1
+        if shorter > _SHORTER and share > 1:
+            share = max(1, share // 4)
+            part = shared(objective, share)
+    return _optimum(watched, v, taken, tol, message)
