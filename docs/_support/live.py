@@ -30,6 +30,16 @@ class Live:
         return f'<div {MARK}>{drawn(spec)}<script type="application/json">{text}</script></div>'
 
 
+class Row:
+    """Charts beside each other, or below where there is no room."""
+
+    def __init__(self, charts: list[Live]) -> None:
+        self.charts = charts
+
+    def _repr_html_(self) -> str:
+        return f'<div class="xent-row">{"".join(chart._repr_html_() for chart in self.charts)}</div>'
+
+
 def write_script(folder: Path) -> None:
     """Write live.js: Vega, and what puts it in the place of the drawings."""
     snippet = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")

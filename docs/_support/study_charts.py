@@ -10,7 +10,7 @@ import altair as alt
 import neuron
 import numpy as np
 from contours import contour, rows, runs
-from live import Live
+from live import Live, Row
 from xent_docs import TEXT, A, B
 
 Rows = list[dict[str, Any]]
@@ -44,8 +44,9 @@ def curves(
     return (base.mark_line(strokeWidth=2.5) + near).properties(width=width, height=230, **_titled(title))
 
 
-def beside(*panels: Any, description: str) -> Live:
-    return Live(alt.hconcat(*panels, spacing=24).properties(description=description))
+def beside(panels: dict[str, Any]) -> Row:
+    """Charts next to each other, by what each shows in words."""
+    return Row([Live(panel.properties(description=description)) for description, panel in panels.items()])
 
 
 def _titled(text: str) -> dict[str, Any]:
@@ -57,10 +58,11 @@ def gradient_by_error(rows: Rows) -> Live:
     tooltip = ["score:Q", alt.Tooltip("wrong:Q", format=".3f"), alt.Tooltip("gradient:Q", format=".4f")]
     x = alt.X("wrong:Q", title="how wrong: |p − y|")
     y = alt.Y("gradient:Q", title="size of the gradient by the score")
-    return beside(
-        curves(rows, x, y, width=460, tooltip=tooltip),
-        description="Size of the gradient by the score against how wrong the probability is. Cross-entropy's is a "
-        "straight line from 0 to 1; that of the squared error rises until two thirds and falls back to 0.",
+    return Live(
+        curves(rows, x, y, width=460, tooltip=tooltip).properties(
+            description="Size of the gradient by the score against how wrong the probability is. Cross-entropy's is a "
+            "straight line from 0 to 1; that of the squared error rises until two thirds and falls back to 0.",
+        )
     )
 
 
@@ -95,17 +97,18 @@ def surfaces(descents: Sequence[tuple[str, neuron.Descent]], shown: str) -> Live
     with warnings.catch_warnings():
         # One click chooses the start in both maps: that is what is wanted.
         warnings.filterwarnings("ignore", "Automatically deduplicated", UserWarning)
-        return beside(
-            *panels,
+        both = alt.hconcat(*panels, spacing=24).properties(
             description="The mean loss over weight and bias: lines of equal loss, and the paths of gradient descent. "
-            "The map of the squared error is shaded where the Hessian has a negative eigenvalue.",
+            "The map of the squared error is shaded where the Hessian has a negative eigenvalue."
         )
+        return Live(both)
 
 
 def _surface(name: str, descents: Sequence[tuple[str, neuron.Descent]], chosen: Any) -> alt.LayerChart:
     w, c, weights = neuron.plane(_ACROSS, _UP, _COUNT)
     height = neuron.value(name, weights)
-    x = alt.X("x:Q", title="weight w", scale=alt.Scale(domain=[-_ACROSS, _ACROSS], nice=False))
+    marks = alt.Axis(values=[-8, -4, 0, 4, 8])
+    x = alt.X("x:Q", title="weight w", scale=alt.Scale(domain=[-_ACROSS, _ACROSS], nice=False), axis=marks)
     y = alt.Y("y:Q", title="bias c", scale=alt.Scale(domain=[-_UP, _UP], nice=False))
     lines = [row for level in _LEVELS[name] for row in rows(contour(w, c, height, level), level)]
     layers: list[Any] = [
@@ -147,42 +150,42 @@ def _steps(start: str, descent: neuron.Descent) -> Rows:
     return [{"start": start, "step": s, **{k: float(v[i]) for k, v in columns.items()}} for i, s in enumerate(kept)]
 
 
-def errors_by_pass(rows: Rows, starts: Sequence[str]) -> Live:
+def errors_by_pass(rows: Rows, starts: Sequence[str]) -> Row:
     """``rows``: loss, start, passes, error."""
     x = alt.X("passes:Q", title="passes over the examples", scale=alt.Scale(type="log"), axis=_powers())
     y = alt.Y("error:Q", title="training error", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1]))
     tooltip = ["passes:Q", alt.Tooltip("error:Q", format=".2%")]
-    panels = [curves([r for r in rows if r["start"] == s], x, y, title=s, tooltip=tooltip) for s in starts]
-    return beside(*panels, description="Training error on digits against passes over the examples, by loss and start.")
+    panels = {s: curves([r for r in rows if r["start"] == s], x, y, title=s, tooltip=tooltip) for s in starts}
+    return beside({f"Training error on digits against passes over the examples, {s}": c for s, c in panels.items()})
 
 
-def gaps(problems: dict[str, Rows]) -> Live:
+def gaps(problems: dict[str, Rows]) -> Row:
     """Of each problem the distance to the optimum against the passes; rows: method, passes, gap."""
     x = alt.X("passes:Q", title="passes over the examples", scale=alt.Scale(type="log"), axis=_powers())
     y = alt.Y("gap:Q", title="objective − optimum", scale=alt.Scale(type="log"), axis=alt.Axis(format="e", tickCount=5))
     tooltip = ["passes:Q", alt.Tooltip("gap:Q", format=".2e")]
-    panels = [curves(rows, x, y, of="method", title=name, tooltip=tooltip) for name, rows in problems.items()]
-    return beside(*panels, description="Distance to the optimum against passes over the examples, for three methods.")
+    panels = {s: curves(rows, x, y, of="method", title=s, tooltip=tooltip) for s, rows in problems.items()}
+    return beside({f"Distance to the optimum against passes over the examples, {s}": c for s, c in panels.items()})
 
 
 def _powers() -> alt.Axis:
     return alt.Axis(values=[1, 10, 100, 1000, 10000], format="d")
 
 
-def held_out(rows: Rows) -> Live:
+def held_out(rows: Rows) -> Row:
     """``rows``: loss, C, nats, error."""
     axis = alt.Axis(values=[0.1, 1, 10, 100, 1000, 10000], format="~g")
     x = alt.X("C:Q", title="C, weaker penalty to the right", scale=alt.Scale(type="log"), axis=axis)
     nats = alt.Y("nats:Q", title="held-out cross-entropy", scale=alt.Scale(zero=True))
     error = alt.Y("error:Q", title="held-out error", axis=alt.Axis(format="%"), scale=alt.Scale(zero=True))
     tooltip = ["C:Q", alt.Tooltip("nats:Q", format=".4f"), alt.Tooltip("error:Q", format=".2%")]
-    panels = [curves(rows, x, y, tooltip=tooltip) for y in (nats, error)]
-    return beside(*panels, description="Held-out cross-entropy and classification error against C, for both losses.")
+    panels = {"cross-entropy": curves(rows, x, nats, tooltip=tooltip), "error": curves(rows, x, error, tooltip=tooltip)}
+    return beside({f"Held-out {what} against C, for both losses": chart for what, chart in panels.items()})
 
 
-def reliability(bins: dict[str, Rows]) -> Live:
+def reliability(bins: dict[str, Rows]) -> Row:
     """Of each loss the bins of ``xent.evaluate``: how sure, and how often right, with its interval."""
-    panels = []
+    panels = {}
     for name in LOSSES:
         scale = alt.Scale(domain=[0, 1])
         even = alt.Chart(alt.Data(values=[{"a": 0}, {"a": 1}])).mark_line(color=TEXT, strokeDash=[4, 4], opacity=0.6)
@@ -197,5 +200,6 @@ def reliability(bins: dict[str, Rows]) -> Live:
             + base.mark_rule(color=colour, strokeWidth=2).encode(**ends)
             + base.mark_circle(color=colour, size=90, opacity=1).encode(y=alt.Y("frequency:Q", scale=scale))
         )
-        panels.append(chart.properties(width=270, height=270, **_titled(name)))
-    return beside(*panels, description="How often the likeliest class was right against how sure the model was of it.")
+        told = f"How often the likeliest class was right against how sure the model was of it, by {name}"
+        panels[told] = chart.properties(width=270, height=270, **_titled(name))
+    return beside(panels)
