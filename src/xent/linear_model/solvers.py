@@ -168,16 +168,16 @@ def auto(objective: Objective, v: Vector, tol: float, steps: int, told: Told | N
     if objective.examples.count >= _MANY:
         share = affordable(objective, _SHARE)
         part = shared(objective, share)
-        if not np.any(v):  # it would only lead away from where an earlier fit came to
-            first = lbfgs(part, v, max(tol, _BEGIN), min(steps, 100))
+        if not np.any(v) and steps > 1:  # it would only lead away from where an earlier fit came to
+            first = lbfgs(part, v, max(tol, _BEGIN), min(steps // 2, 100))
             objective.passes += part.passes / share
             v, begun = first.v, first.steps
     else:
         first = lbfgs(objective, v, tol, min(steps, _PATIENCE), told)
-        if first.converged:
+        if first.converged or first.steps >= steps:
             return first
         part, v, share, begun, trace = objective, first.v, 1, first.steps, first.trace
-    last = _sampled_newton(objective, part, share, v, tol, max(1, steps - begun), told)
+    last = _sampled_newton(objective, part, share, v, tol, steps - begun, told)
     return replace(last, steps=begun + last.steps, trace=trace + last.trace)
 
 
