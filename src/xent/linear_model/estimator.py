@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,7 +21,7 @@ from xent.linear_model.examples import Examples
 from xent.linear_model.heads import Head
 from xent.linear_model.objective import Objective
 from xent.linear_model.scaling import Scaling, scaling_of
-from xent.linear_model.solvers import Optimum
+from xent.linear_model.solvers import Optimum, Told, Trace
 from xent.linear_model.truth import Truth, truth_of
 
 Matrix = Any
@@ -141,14 +142,25 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
             self._fit(Examples(X), truth, self._weights(truth, weight))
         return self
 
-    def _fit(self, examples: Examples, truth: Truth, weight: Matrix) -> None:
+    def _fit(
+        self,
+        examples: Examples,
+        truth: Truth,
+        weight: Matrix,
+        told: Callable[[Trace, Matrix, Matrix], None] | None = None,
+        start: tuple[Matrix, Matrix] | None = None,
+    ) -> None:
+        """``told`` hears of every step, with W and b; ``start``: W and b to begin with."""
         total = float(weight.sum())
         if not total > 0.0:
             raise ValueError("fit(sample_weight): expected an example that counts, got weights that are all zero.")
         self._independent = truth.independent
         head = head_for(self.loss, truth, weight / total, single=self._single)
         objective = self._objective(examples, head, total)
-        found = self._solve(objective, self._start(objective, truth))
+        begin = self._start(objective, truth) if start is None else objective.start(*start)
+        found = self._solve(
+            objective, begin, None if told is None else lambda trace, v: told(trace, *objective.weights(v))
+        )
         W, b = objective.weights(found.v)
         if not self._independent and not self._single:
             # A softmax does not see a constant in all classes, and the penalty is least without one.
@@ -173,12 +185,12 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
             return objective.start(self.coef_, self.intercept_)
         return np.zeros(objective.size)
 
-    def _solve(self, objective: Objective, start: Matrix) -> Optimum:
+    def _solve(self, objective: Objective, start: Matrix, told: Told | None = None) -> Optimum:
         checks.require_choice(self.solver, tuple(SOLVERS), "solver=")
         tol, steps = checks.require_positive(self.tol, "tol="), checks.require_count(self.max_iter, "max_iter=")
         if self.solver == "newton-cg" and not objective.head.has_curvature:
             raise OptionError("solver=", '"auto" or "lbfgs" for this loss', '"newton-cg"', "It has no curvature here.")
-        found = SOLVERS[self.solver](objective, start, tol, steps)
+        found = SOLVERS[self.solver](objective, start, tol, steps, told)
         if not found.converged:
             warnings.warn(
                 f"The gradient is {found.gradient:.3g} after {found.steps} steps, tol={tol:g}: {found.message}",

@@ -28,6 +28,7 @@ class Objective:
         self.examples, self.head, self.scaling, self.penalty = examples, head, scaling, penalty
         self.columns, self.features = head.columns, examples.features
         self.intercept = scaling.intercept
+        self._ones = np.empty(0)
         #: How many passes over the examples were made, with gradients and with products.
         self.passes = 0.0
 
@@ -74,7 +75,7 @@ class Objective:
                 value, g = self.head.value(z, low, high)
                 total += value
                 block.pull(g, by_w)
-                by_b += g.sum(axis=0, dtype=np.float64)
+                by_b += self._column_sums(g)
             return total, by_w, by_b
 
         found = self.examples.in_parts(w.size, part)
@@ -85,7 +86,8 @@ class Objective:
         """d ↦ F″(v)·d, for a head that has a second derivative."""
         w, shift = self._operands(*self.weights(v))
         kept: dict[int, Matrix] = {}
-        keep = self.examples.count * self.columns * self.examples.dtype.itemsize <= _KEPT
+        size = self.examples.count * self.columns * self.examples.dtype.itemsize
+        keep = self.examples.in_memory and size <= _KEPT
 
         def predicted(low: int, block: Any) -> Matrix:
             if low in kept:
@@ -112,7 +114,7 @@ class Objective:
                         dz += along
                     g = self.head.curvature(q, dz, low, high)
                     block.pull(g, by_w)
-                    by_b += g.sum(axis=0, dtype=np.float64)
+                    by_b += self._column_sums(g)
                 return by_w, by_b
 
             found = self.examples.in_parts(direction.size, part)
@@ -120,6 +122,12 @@ class Objective:
             return self._pulled(by_W, sum(f[1] for f in found), D)
 
         return times
+
+    def _column_sums(self, g: Matrix) -> Matrix:
+        """Σ over rows, by BLAS: NumPy goes through memory against its order."""
+        if len(self._ones) < len(g):
+            self._ones = np.ones(len(g), self.examples.dtype)
+        return self._ones[: len(g)] @ g
 
     def _operands(self, W: Matrix, b: Matrix) -> tuple[Matrix, Matrix | None]:
         """W and b as a block takes them: (D, K) side by side, in the type of X."""

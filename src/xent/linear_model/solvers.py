@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from scipy.sparse.linalg import LinearOperator, cg
 
 from xent.linear_model.objective import Objective
-from xent.linear_model.sampling import shared
+from xent.linear_model.sampling import affordable, shared
 
 Vector = Any
 Solver: TypeAlias = Literal["auto", "lbfgs", "newton-cg", "gradient-descent"]
@@ -49,10 +49,14 @@ class Optimum:
     trace: tuple[Trace, ...]
 
 
+#: Called after each step on all examples with the step and where it came to.
+Told: TypeAlias = Callable[[Trace, Vector], None]
+
+
 class _Watched:
     """The objective, with what it said last: SciPy's solvers ask for value and gradient, and tell of steps."""
 
-    def __init__(self, objective: Objective, told: Callable[[Trace], None] | None) -> None:
+    def __init__(self, objective: Objective, told: Told | None) -> None:
         self.objective, self.told = objective, told
         self.at: Vector | None = None
         self.value, self.gradient = np.inf, np.empty(0)
@@ -68,14 +72,14 @@ class _Watched:
         value, gradient = self(v)
         self.trace.append(Trace(self.objective.passes, value, _largest(gradient)))
         if self.told is not None:
-            self.told(self.trace[-1])
+            self.told(self.trace[-1], v)
 
 
 def _largest(g: Vector) -> float:
     return float(np.max(np.abs(g), initial=0.0))
 
 
-def lbfgs(objective: Objective, v: Vector, tol: float, steps: int, told: Any = None) -> Optimum:
+def lbfgs(objective: Objective, v: Vector, tol: float, steps: int, told: Told | None = None) -> Optimum:
     """Quasi-Newton: SciPy's L-BFGS-B without bounds."""
     watched = _Watched(objective, told)
     # SciPy's first step has length 1, whatever the gradient. The second derivative is about the identity here, so a
@@ -98,7 +102,7 @@ def lbfgs(objective: Objective, v: Vector, tol: float, steps: int, told: Any = N
     return _optimum(watched, unit * found.x, found.nit, tol, str(found.message))
 
 
-def newton_cg(objective: Objective, v: Vector, tol: float, steps: int, told: Any = None) -> Optimum:
+def newton_cg(objective: Objective, v: Vector, tol: float, steps: int, told: Told | None = None) -> Optimum:
     """Newton's method in a trust region, its systems solved by conjugate gradients: SciPy's trust-ncg."""
     watched = _Watched(objective, told)
     product: dict[str, Any] = {"at": None}
@@ -120,7 +124,7 @@ def newton_cg(objective: Objective, v: Vector, tol: float, steps: int, told: Any
     return _optimum(watched, found.x, found.nit, tol, str(found.message))
 
 
-def gradient_descent(objective: Objective, v: Vector, tol: float, steps: int, told: Any = None) -> Optimum:
+def gradient_descent(objective: Objective, v: Vector, tol: float, steps: int, told: Told | None = None) -> Optimum:
     """Steepest descent: along the gradient as far as the last step's curvature suggests, halved until it goes down."""
     watched = _Watched(objective, told)
     value, gradient = watched(v)
@@ -151,7 +155,7 @@ def _optimum(watched: _Watched, v: Vector, steps: int, tol: float, message: str)
     return Optimum(np.array(v), value, size, steps, size <= tol, message, tuple(watched.trace))
 
 
-def auto(objective: Objective, v: Vector, tol: float, steps: int, told: Any = None) -> Optimum:
+def auto(objective: Objective, v: Vector, tol: float, steps: int, told: Told | None = None) -> Optimum:
     """Quasi-Newton; where there are many examples on a share of them, and then Newton's method on all.
 
     Newton's steps use the gradient of all examples, and the second derivative of the share, which grows where a step
@@ -159,23 +163,26 @@ def auto(objective: Objective, v: Vector, tol: float, steps: int, told: Any = No
     """
     if not objective.head.has_curvature:
         return lbfgs(objective, v, tol, steps, told)
+    begun = 0
+    trace: tuple[Trace, ...] = ()
     if objective.examples.count >= _MANY:
-        part = shared(objective, _SHARE)
-        first = lbfgs(part, v, max(tol, _BEGIN), min(steps, 100))
-        objective.passes += part.passes / _SHARE
-        v, share = first.v, _SHARE
+        share = affordable(objective, _SHARE)
+        part = shared(objective, share)
+        if not np.any(v) and steps > 1:  # it would only lead away from where an earlier fit came to
+            first = lbfgs(part, v, max(tol, _BEGIN), min(steps // 2, 100))
+            objective.passes += part.passes / share
+            v, begun = first.v, first.steps
     else:
         first = lbfgs(objective, v, tol, min(steps, _PATIENCE), told)
-        part, v, share = objective, first.v, 1
-        if first.converged:
+        if first.converged or first.steps >= steps:
             return first
-    last = _sampled_newton(objective, part, share, v, tol, max(1, steps - first.steps), told)
-    trace = (first.trace if share == 1 else ()) + last.trace
-    return replace(last, steps=first.steps + last.steps, trace=trace)
+        part, v, share, begun, trace = objective, first.v, 1, first.steps, first.trace
+    last = _sampled_newton(objective, part, share, v, tol, steps - begun, told)
+    return replace(last, steps=begun + last.steps, trace=trace + last.trace)
 
 
 def _sampled_newton(
-    objective: Objective, part: Objective, share: int, v: Vector, tol: float, steps: int, told: Any
+    objective: Objective, part: Objective, share: int, v: Vector, tol: float, steps: int, told: Told | None
 ) -> Optimum:
     watched = _Watched(objective, told)
     value, gradient = watched(v)
@@ -205,5 +212,6 @@ def _sampled_newton(
         taken += 1
         if shorter > _SHORTER and share > 1:
             share = max(1, share // 4)
+            share = share if affordable(objective, share) == share else 1
             part = shared(objective, share)
     return _optimum(watched, v, taken, tol, message)
