@@ -101,20 +101,38 @@ def test_rows_that_do_not_count_are_not_read(name: str, how: str, library: str, 
         assert not gradient[1].any()
 
 
+def in_jax(loss: Any, z: np.ndarray, y: np.ndarray, w: np.ndarray) -> tuple[Any, Any]:
+    jax = pytest.importorskip("jax")
+
+    def each(x: Any) -> Any:
+        return loss(xent.Labels(jax.numpy.asarray(y)), xent.Logits(x), weight=jax.numpy.asarray(w), reduction="none")
+
+    x = jax.numpy.asarray(z)
+    return jax.jit(each)(x), jax.jit(jax.grad(lambda x: each(x).sum()))(x)
+
+
+def in_tensorflow(loss: Any, z: np.ndarray, y: np.ndarray, w: np.ndarray) -> tuple[Any, Any]:
+    tf = pytest.importorskip("tensorflow")
+
+    @tf.function
+    def both(x: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            each = loss(xent.Labels(tf.constant(y)), xent.Logits(x), weight=tf.constant(w), reduction="none")
+        return each, tape.gradient(each, x)
+
+    found: tuple[Any, Any] = both(tf.constant(z))
+    return found
+
+
+@pytest.mark.parametrize("compiled", [in_jax, in_tensorflow])
 @every_margin
 @pytest.mark.parametrize("weighted", [False, True])
-def test_where_it_cannot_be_read_loss_and_gradient_are_nan(name: str, weighted: bool) -> None:
+def test_where_it_cannot_be_read_loss_and_gradient_are_nan(name: str, weighted: bool, compiled: Any) -> None:
     """Of its row; a row of weight 0 has none of it."""
-    jax = pytest.importorskip("jax")
     z, y = batch(3, 500.0)
     w = np.array([1.0, 0.0, 1.0]) if weighted else np.ones(3)
-
-    def total(x: Any, w: Any) -> Any:
-        return ANGULAR[name](xent.Labels(jax.numpy.asarray(y)), xent.Logits(x), weight=w, reduction="none")
-
-    value = np.asarray(jax.jit(total)(jax.numpy.asarray(z), jax.numpy.asarray(w)))
-    gradient = jax.jit(jax.grad(lambda x, w: total(x, w).sum()))(jax.numpy.asarray(z), jax.numpy.asarray(w))
-    for found in (value, np.asarray(gradient)):
+    for found in map(np.asarray, compiled(ANGULAR[name], z, y, w)):
         assert np.isfinite(found[[0, 2]]).all()
         assert not found[1].any() if weighted else np.isnan(found[1]).all()
 

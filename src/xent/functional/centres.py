@@ -11,6 +11,7 @@ from xent.functional.projection import projected_scores
 
 def best_centre(Q: Logits | Projection, centres: int, normalize: bool) -> Logits:
     """The largest of the scores of each class's centres."""
+    normalize = normalize and isinstance(Q, Projection)
     if isinstance(Q, Projection):
         x = projected_scores(Q, None, None, Scores(normalize="both") if normalize else None, None)[0]
     else:
@@ -23,4 +24,8 @@ def best_centre(Q: Logits | Projection, centres: int, normalize: bool) -> Logits
         )
     xp = namespace(x)
     apart = xp.reshape(x, (*x.shape[:-1], x.shape[-1] // centres, centres))
-    return Logits(classes_at(xp.max(apart, axis=-1), axis), axis=axis)
+    found = xp.max(apart, axis=-1)
+    if normalize:
+        # Products may be made in less than float32 (TF32), whose rounding leaves cosines farther outside.
+        found = xp.where(found > 1.0, 1.0, xp.where(found < -1.0, -1.0, found))
+    return Logits(classes_at(found, axis), axis=axis)

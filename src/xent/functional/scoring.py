@@ -76,7 +76,7 @@ def scored(x: Array, scores: Scores, index: Array | None, found: Angles | None, 
         if isinstance(scores.margin, Margin) and scores.margin.changes_others:
             if found is None:
                 # What is no cosine becomes NaN by a product, which its derivative is then too.
-                x = x * xp.where((xp.abs(x) > 1.0 + room) & (x != -float("inf")), float("nan"), 1.0)
+                x = x * xp.where((xp.abs(x) > 1.0 + room) & (x != -float("inf")), float("nan"), xp.ones_like(x))
             x = scores.margin.others(x, _angle(truth, scores.margin, found, room))
         x = _put(x, index, at_truth(truth, scores.margin, index, found, backend, room))
     if not isinstance(scores.scale, float):
