@@ -136,8 +136,7 @@ class TaylorCrossEntropy(Shaping):
     ----------
     terms : int
         n ≥ 1. 1 is the absolute error of p, more come nearer to the cross-entropy.
-    soft : "surprisal" or "per-class", optional
-        Needed for soft targets.
+    soft : "surprisal" or "per-class", needed for soft targets
 
     Raises
     ------

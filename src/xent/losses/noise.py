@@ -85,7 +85,6 @@ def symmetric_cross_entropy(
     gradient="a = w·(1 − (1 − p)^n)·Σt, b = w·(1 − (1 − p)^n)",
     source="Feng, Shu, Lin, Lv, Li and An, IJCAI 2020",
     places="S3",
-    defaults={"terms": "2, between the absolute error and the cross-entropy"},
 )
 def taylor_cross_entropy(terms: int = 2, *, soft: Reading | None = None) -> Loss:
     """Taylor cross-entropy: the first terms of the cross-entropy as a power series of 1 − p."""
