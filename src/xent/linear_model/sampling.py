@@ -7,10 +7,14 @@ import numpy as np
 from xent.linear_model.objective import Objective
 
 
-def shared(objective: Objective, share: int) -> Objective:
-    """The objective of one in ``share`` of the examples, drawn at random, always the same."""
+def shared(objective: Objective, share: int) -> Objective | None:
+    """The objective of one in ``share`` of the examples, drawn at random, always the same; None where none counts."""
     count = objective.examples.count
     rows = np.sort(np.random.default_rng(0).choice(count, count // share, replace=False))
     head = objective.head.some(rows)
-    head.weight *= objective.head.weight.sum() / head.weight.sum()
-    return Objective(objective.examples.some(rows), head, objective.scaling, objective.penalty)
+    total = float(head.weight.sum())
+    if not total > 0.0:
+        return None
+    head.weight = head.weight * (objective.head.weight.sum() / total)
+    examples = objective.examples.some(rows)
+    return Objective(examples, head, objective.scaling, objective.penalty, objective.sparsity)
