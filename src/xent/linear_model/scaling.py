@@ -18,13 +18,11 @@ Matrix = Any
 
 #: So many features may have a full matrix, of so many products.
 _FULL, _PRODUCTS = 768, 2e9
-#: What a feature varies at least, of the largest variance: one that does not vary has no scale.
-_RELATIVE = 1e-14
 
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """W = V·Tᵀ and b = c − W·μ; ``T`` (D, D), or (D,) for a diagonal."""
+    """W = V·Tᵀ and b = c − W·μ; ``T`` (D, D), or (D,) for a diagonal. Where a row is 0, a feature stays out."""
 
     mean: Matrix
     T: Matrix
@@ -36,8 +34,11 @@ class Scaling:
         return W, c - W @ self.mean if self.intercept else c
 
     def coordinates(self, W: Matrix, b: Matrix) -> tuple[Matrix, Matrix]:
-        """(V, c)."""
-        V = W / self.T if self.T.ndim == 1 else np.linalg.solve(self.T, W.T).T
+        """(V, c); without the weights of features that stay out, which are then in c."""
+        if self.T.ndim == 1:
+            V = np.divide(W, self.T, out=np.zeros_like(W), where=np.broadcast_to(self.T != 0.0, W.shape))
+        else:
+            V = np.linalg.lstsq(self.T, W.T, rcond=None)[0].T
         return V, b + W @ self.mean if self.intercept else b
 
     def gradient(self, by_W: Matrix, by_b: Matrix) -> Matrix:
@@ -62,13 +63,8 @@ def scaling_of(examples: Examples, weight: Matrix, intercept: bool, ratio: float
     # What is left of a constant feature is rounding.
     rounding = np.finfo(np.float64).eps * 8 * squares / total
     variance = np.where(variance > rounding, variance, 0.0)
-    peak = float(variance.max(initial=0.0))
-    if peak == 0.0:
-        return Scaling(mean, np.ones(examples.features), intercept)
-    diagonal = variance + ratio
-    unit = np.where(diagonal > _RELATIVE * peak, 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)), 0.0)
-    # A feature that never varies, without a penalty on it, can be anything: in units of its own.
-    unit = np.where(unit > 0, unit, 1.0 / np.maximum(np.sqrt(squares / total), np.sqrt(peak)))
+    # A feature that does not vary stays out: what it could do the intercept does.
+    unit = np.where(variance > 0.0, 1.0 / np.sqrt(np.where(variance > 0.0, variance + ratio, 1.0)), 0.0)
     if not full or examples.features > _FULL:
         return Scaling(mean, unit, intercept)
     factor = np.linalg.cholesky(_correlation(examples, weight, center, unit, ratio))
