@@ -4,5 +4,6 @@ Estimators with scikit-learn's interface on the kernels of this library. Needs t
 """
 
 from xent.linear_model.estimator import LogisticRegression, SoftmaxRegression
+from xent.linear_model.separation import SeparationWarning
 
-__all__ = ["LogisticRegression", "SoftmaxRegression"]
+__all__ = ["LogisticRegression", "SeparationWarning", "SoftmaxRegression"]
