@@ -173,6 +173,18 @@ BREAKS = {
         'else "mean"',
         ["tests/dialects/test_dialects_equal.py::test_every_equal_call_is_equal[keras.losses.KLDivergence]"],
     ),
+    "a margin pulls the wrong way": (
+        "core/margins.py",
+        "found = -self.m1 * xp.sin(angle)",
+        "found = self.m1 * xp.sin(angle)",
+        ["tests/losses/test_losses_angles.py"],
+    ),
+    "a regression forgets its intercept": (
+        "linear_model/objective.py",
+        "return value, self._pulled(by_W, by_b, W)",
+        "return value, self._pulled(by_W, 0 * by_b, W)",
+        ["tests/linear_model/test_linear_scales.py"],
+    ),
     "a public name is lost": (
         "__init__.py",
         '    "perplexity",\n',

@@ -31,7 +31,9 @@ def objective(loss: str, kind: str, *, intercept: bool = True, full: bool = True
     if isinstance(head, Hinge):
         head.temperature = 0.5
     examples = Examples(p.X)
-    return Objective(examples, head, scaling_of(examples, head.weight, intercept, 0.1, full=full), 0.03)
+    return Objective(
+        examples, head, scaling_of(examples, head.weight, intercept, 0.03, head.stiffness, full=full), 0.03
+    )
 
 
 def slope(f: Any, v: np.ndarray, h: float = 1e-5) -> np.ndarray:

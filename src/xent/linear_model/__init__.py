@@ -4,6 +4,8 @@ Estimators with scikit-learn's interface on the kernels of this library. Needs t
 """
 
 from xent.linear_model.estimator import LogisticRegression, SoftmaxRegression
+from xent.linear_model.hypotheses import ChiSquareTest
+from xent.linear_model.inference import Inference
 from xent.linear_model.separation import SeparationWarning
 
-__all__ = ["LogisticRegression", "SeparationWarning", "SoftmaxRegression"]
+__all__ = ["ChiSquareTest", "Inference", "LogisticRegression", "SeparationWarning", "SoftmaxRegression"]

@@ -204,7 +204,7 @@ class SoftmaxRegression(LinearPredictor):
         penalty, sparsity = (1.0 - ratio) / (C * total), ratio / (C * total)
         head = head_for(self.loss, truth, weight / total, single=self._single)
         full = solver_for(self.solver, head, sparsity) is not proximal
-        scaling = scaling_of(examples, head.weight, bool(self.fit_intercept), penalty / head.stiffness, full=full)
+        scaling = scaling_of(examples, head.weight, bool(self.fit_intercept), penalty, head.stiffness, full=full)
         return Objective(examples, head, scaling, penalty, sparsity)
 
     def _start(self, objective: Objective, truth: Truth) -> Matrix:

@@ -79,7 +79,7 @@ class Objective:
     def data_term(self, W: Matrix, b: Matrix) -> tuple[float, Matrix, Matrix]:
         """Σ w·L/s with its derivatives by W and b."""
         self.passes += 1
-        w, shift = self._operands(W, b)
+        w, shift = self.operands(W, b)
 
         def part(begin: int, end: int) -> tuple[float, Matrix, Matrix]:
             total, by_w, by_b = 0.0, np.zeros((self.features, self.columns)), np.zeros(self.columns)
@@ -99,7 +99,7 @@ class Objective:
 
     def curvature(self, v: Matrix) -> Callable[[Matrix], Matrix]:
         """d ↦ F″(v)·d, for a head that has a second derivative."""
-        w, shift = self._operands(*self.weights(v))
+        w, shift = self.operands(*self.weights(v))
         kept: dict[int, Matrix] = {}
         size = self.examples.count * self.columns * self.examples.dtype.itemsize
         keep = self.examples.in_memory and size <= _KEPT
@@ -118,7 +118,7 @@ class Objective:
         def times(d: Matrix) -> Matrix:
             self.passes += 1
             D, c = self.weights(d)
-            direction, along = self._operands(D, c)
+            direction, along = self.operands(D, c)
 
             def part(begin: int, end: int) -> tuple[Matrix, Matrix]:
                 by_w, by_b = np.zeros((self.features, self.columns)), np.zeros(self.columns)
@@ -138,13 +138,13 @@ class Objective:
 
         return times
 
-    def _operands(self, W: Matrix, b: Matrix) -> tuple[Matrix, Matrix | None]:
+    def operands(self, W: Matrix, b: Matrix) -> tuple[Matrix, Matrix | None]:
         """W and b as a block takes them: (D, K) side by side, in the type of X."""
         dtype = self.examples.dtype
         return np.ascontiguousarray(W.T, dtype), b.astype(dtype) if self.intercept else None
 
     def _pulled(self, by_W: Matrix, by_b: Matrix, W: Matrix) -> Matrix:
-        by_V = self.scaling.gradient(by_W, by_b)
+        by_V, by_c = self.scaling.gradient(by_W, by_b)
         if self.penalty:
-            by_V = by_V + self.penalty * self.scaling.gradient(W, np.zeros(self.columns))
-        return self.joined(by_V, by_b)
+            by_V = by_V + self.penalty * self.scaling.gradient(W, np.zeros(self.columns))[0]
+        return self.joined(by_V, by_c)

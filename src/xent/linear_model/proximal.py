@@ -63,7 +63,7 @@ def proximal(objective: Objective, v: Vector, tol: float, steps: int, told: Told
     """
     here = _State(objective, v).centred()
     # A step is from ``ahead``, beyond v by the momentum; ``slope`` is the gradient there.
-    ahead, slope, momentum, bend = here.v, here.gradient, 1.0, objective.head.stiffness
+    ahead, slope, momentum, bend = here.v, here.gradient, 1.0, 1.0
     still, patience = 0, _PATIENCE
     trace: list[Trace] = []
     message = USED_UP

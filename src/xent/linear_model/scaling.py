@@ -1,8 +1,9 @@
-"""Coordinates in which a linear model is easy to train, whatever the scales of its features: W = V·Tᵀ, b = c − W·μ.
+"""Coordinates in which a linear model is easy to train, whatever the scales of its features: W = V·Tᵀ, b = u·c − W·μ.
 
-With Σ the covariance of the features, κ the curvature of the loss and λ that of the penalty, T·Tᵀ = (Σ + (λ/κ)·I)⁻¹
-makes the second derivative by (V, c) nearly a multiple of the identity. Where there are too many features for a matrix
-of theirs T is diagonal. μ is taken off by arithmetic on W and b: X is read as it is.
+T·Tᵀ = (κ·Σ + λ·I)⁻¹ with Σ the covariance of the features, κ the curvature of the loss at the start and λ that of the
+penalty; u = κ^−½. The second derivative by (V, c) is then about the identity, and half of the gradient's square about
+what is left to gain. Where there are too many features for a matrix of theirs, T is diagonal. μ is taken off by
+arithmetic on W and b: X is read as it is.
 """
 
 from __future__ import annotations
@@ -22,16 +23,17 @@ _FULL, _PRODUCTS = 768, 2e9
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """W = V·Tᵀ and b = c − W·μ; ``T`` (D, D), or (D,) for a diagonal. Where a row is 0, a feature stays out."""
+    """W = V·Tᵀ and b = u·c − W·μ; ``T`` (D, D), or (D,) for a diagonal. Where a row is 0, a feature stays out."""
 
     mean: Matrix
     T: Matrix
+    u: float
     intercept: bool
 
     def weights(self, V: Matrix, c: Matrix) -> tuple[Matrix, Matrix]:
         """(W, b)."""
         W = V * self.T if self.T.ndim == 1 else V @ self.T.T
-        return W, c - W @ self.mean if self.intercept else c
+        return W, self.u * c - W @ self.mean if self.intercept else c
 
     def coordinates(self, W: Matrix, b: Matrix) -> tuple[Matrix, Matrix]:
         """(V, c); without the weights of features that stay out, which are then in c."""
@@ -39,37 +41,64 @@ class Scaling:
             V = np.divide(W, self.T, out=np.zeros_like(W), where=np.broadcast_to(self.T != 0.0, W.shape))
         else:
             V = np.linalg.lstsq(self.T, W.T, rcond=None)[0].T
-        return V, b + W @ self.mean if self.intercept else b
+        return V, (b + W @ self.mean) / self.u if self.intercept else b
 
-    def gradient(self, by_W: Matrix, by_b: Matrix) -> Matrix:
-        """∂/∂V at fixed c, from the derivatives by W and b."""
+    def gradient(self, by_W: Matrix, by_b: Matrix) -> tuple[Matrix, Matrix]:
+        """The derivatives by V and c, from those by W and b."""
         if self.intercept:
             by_W = by_W - np.outer(by_b, self.mean)
-        return by_W * self.T if self.T.ndim == 1 else by_W @ self.T
+        return by_W * self.T if self.T.ndim == 1 else by_W @ self.T, self.u * by_b
 
 
 def plain(features: int, intercept: bool) -> Scaling:
     """The coordinates of X itself."""
-    return Scaling(np.zeros(features), np.ones(features), intercept)
+    return Scaling(np.zeros(features), np.ones(features), 1.0, intercept)
 
 
-def scaling_of(examples: Examples, weight: Matrix, intercept: bool, ratio: float, *, full: bool) -> Scaling:
-    """The coordinates for weighted examples; ``ratio`` = λ/κ, ``full``: also for how features go together."""
+def scaling_of(examples: Examples, weight: Matrix, intercept: bool, penalty: float, bend: float, *, full: bool = True
+               ) -> Scaling:  # fmt: skip
+    """The coordinates for weighted examples; λ is ``penalty``, κ ``bend``. ``full``: not a diagonal alone."""
     total = float(weight.sum())
     sums, squares = _moments(examples, weight)
-    mean = sums / total
+    mean, squares = sums / total, squares / total
     center = mean if intercept else np.zeros_like(mean)
-    variance = np.maximum(squares / total - center * (2.0 * mean - center), 0.0)
+    variance = np.maximum(squares - center * (2.0 * mean - center), 0.0)
     # What is left of a constant feature is rounding.
-    rounding = np.finfo(np.float64).eps * 8 * squares / total
-    variance = np.where(variance > rounding, variance, 0.0)
+    variance = np.where(variance > 8 * np.finfo(np.float64).eps * squares, variance, 0.0)
+    u = bend**-0.5
     # A feature that does not vary stays out: what it could do the intercept does.
-    unit = np.where(variance > 0.0, 1.0 / np.sqrt(np.where(variance > 0.0, variance + ratio, 1.0)), 0.0)
+    unit = np.where(variance > 0.0, 1.0 / np.sqrt(np.where(variance > 0.0, bend * variance + penalty, 1.0)), 0.0)
     if not full or examples.features > _FULL:
-        return Scaling(mean, unit, intercept)
-    factor = np.linalg.cholesky(_correlation(examples, weight, center, unit, ratio))
-    T = unit[:, None] * np.linalg.solve(factor, np.eye(len(unit))).T
-    return Scaling(mean, T, intercept)
+        return Scaling(mean, unit, u, intercept)
+    step = max(1, examples.count // _sample(examples.features))
+    chosen = np.arange(0, examples.count, step)
+    some = weight[chosen]
+    gram = bend * _gram(examples.dense(chosen), some / (float(some.sum()) or 1.0), center, unit)
+    # The diagonal is that of all rows, which a choice of them may have missed.
+    found = np.sqrt(np.maximum(np.diag(gram), 1e-12))
+    wanted = np.sqrt(bend * variance) * unit
+    gram *= np.outer(wanted / found, wanted / found)
+    gram[np.diag_indices(len(unit))] = 1.0
+    return Scaling(mean, _inverse_root(gram, unit), u, intercept)
+
+
+def _sample(features: int) -> int:
+    """How many rows are enough for a matrix of the features."""
+    return int(min(max(8192, 128 * features), _PRODUCTS / features**2))
+
+
+def _gram(x: Matrix, weight: Matrix, center: Matrix, unit: Matrix) -> Matrix:
+    """Σ w·(x − μ)(x − μ)ᵀ in units."""
+    x = (x - center) * unit
+    return (x * weight[:, None]).T @ x
+
+
+def _inverse_root(gram: Matrix, unit: Matrix) -> Matrix:
+    """T of a second derivative in units."""
+    size = len(unit)
+    gram[np.diag_indices(size)] += max(size * 1e-10, 1e-7)
+    factor = np.linalg.cholesky(gram)
+    return unit[:, None] * np.linalg.solve(factor, np.eye(size)).T
 
 
 def _moments(examples: Examples, weight: Matrix) -> tuple[Matrix, Matrix]:
@@ -83,22 +112,3 @@ def _moments(examples: Examples, weight: Matrix) -> tuple[Matrix, Matrix]:
 
     found = examples.in_parts(examples.features, part)
     return np.sum([s for s, _ in found], axis=0), np.sum([q for _, q in found], axis=0)
-
-
-def _correlation(examples: Examples, weight: Matrix, center: Matrix, unit: Matrix, ratio: float) -> Matrix:
-    """The features' second moments in units, with the penalty's part: positive definite. Of so many rows as it takes;
-    it need not be exact."""
-    features = examples.features
-    step = max(1, examples.count // int(min(max(8192, 128 * features), _PRODUCTS / features**2)))
-    chosen = np.arange(0, examples.count, step)
-    w, x = weight[chosen], (examples.dense(chosen) - center) * unit
-    gram = (x * w[:, None]).T @ x / (float(w.sum()) or 1.0)
-    # The diagonal is that of all rows, which a choice of them may have missed.
-    scale = np.sqrt(np.maximum(np.diag(gram), 1e-12))
-    gram = gram / np.outer(scale, scale)
-    share = 1.0 - ratio * unit**2
-    gram *= np.outer(np.sqrt(np.maximum(share, 0.0)), np.sqrt(np.maximum(share, 0.0)))
-    gram[np.diag_indices(features)] = 1.0
-    floor = max(features * 1e-10, 1e-7)
-    gram[np.diag_indices(features)] += floor
-    return gram

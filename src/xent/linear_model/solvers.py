@@ -17,15 +17,16 @@ Vector = Any
 
 #: Correction pairs of L-BFGS.
 _MEMORY = 20
-#: Examples below which all of them are used from the start, the share that the first steps use, and how many numbers of
-#: X at most: the share is in memory, which all of X need not be. So many steps use it.
-_MANY, _SHARE, _SHARE_NUMBERS, _SHARE_STEPS = 20_000, 16, 2**23, 50
-#: Newton's method takes over where the largest entry of the gradient is so small, or after so many steps.
-_ROUGH, _QUASI_STEPS = 1e-4, 200
-#: Products of a Newton step at most, and shortenings of a step.
-_PRODUCTS, _SHORTENINGS = 250, 40
-#: Of the descent that a slope promises.
-_ENOUGH = 1e-4
+#: Examples from which on the first steps use a share of them, and how many numbers of X that is at most where X is not
+#: in memory.
+MANY, SHARE, _SHARE_NUMBERS = 20_000, 16, 2**23
+#: How far the steps on a share go, how many they are at most, and how many are taken before Newton's on all.
+_BEGIN, _BEGIN_STEPS, _PATIENCE = 1e-2, 100, 100
+#: How far a Newton system is solved, in how many products at most, and how much shorter a step on a share makes the
+#: gradient of all.
+_SOLVED, _PRODUCTS, _SHORTER = 0.05, 500, 0.3
+#: Shortenings of a step at most, and what it is to bring of the descent that its slope promises.
+_SHORTENINGS, _ENOUGH = 40, 1e-4
 
 SMALL = "The gradient is small."
 USED_UP = "The steps are used up: a larger max_iter goes on."
@@ -88,38 +89,75 @@ def largest(g: Vector) -> float:
 def lbfgs(objective: Objective, v: Vector, tol: float, steps: int, told: Told | None = None) -> Optimum:
     """Quasi-Newton: SciPy's L-BFGS-B without bounds."""
     watched = Watched(objective, told)
+    # SciPy's first step has length 1, whatever the gradient. The second derivative is about the identity here, so a
+    # step as long as the gradient is right: lengths in its units, and values in its square.
+    unit = float(np.linalg.norm(watched(v)[1])) or 1.0
+
+    def in_units(x: Vector) -> tuple[float, Vector]:
+        value, gradient = watched(unit * x)
+        return value / unit**2, gradient / unit
+
     found = minimize(
-        watched,
-        v,
+        in_units,
+        v / unit,
         jac=True,
         method="L-BFGS-B",
-        callback=watched.step,
-        options={"maxiter": steps, "maxfun": 20 * steps, "gtol": tol, "ftol": 0.0, "maxcor": _MEMORY, "maxls": 20},
+        callback=lambda x: watched.step(unit * x),
+        options={
+            "maxiter": steps,
+            "maxfun": 20 * steps,
+            "gtol": tol / unit,
+            "ftol": 0.0,
+            "maxcor": _MEMORY,
+            "maxls": 20,
+        },
     )
-    return _optimum(watched, found.x, found.nit, tol, str(found.message))
+    return _optimum(watched, unit * found.x, found.nit, tol, str(found.message))
 
 
 def newton_cg(objective: Objective, v: Vector, tol: float, steps: int, told: Told | None = None) -> Optimum:
     """Newton's method: its systems solved by conjugate gradients, the more exactly the nearer the optimum is."""
+    return _newton(objective, v, tol, steps, told, 1)
+
+
+def _newton(objective: Objective, v: Vector, tol: float, steps: int, told: Told | None, share: int) -> Optimum:
+    """Newton's method with the curvature of one in ``share`` of the examples, and of more of them where a step does not
+    bring the gradient of all down enough."""
     watched = Watched(objective, told)
-    for step in range(steps):
+    part, share = part_of(objective, share)
+    while True:
         value, gradient = watched(v)
-        if largest(gradient) <= tol:
-            return _optimum(watched, v, step, tol, SMALL)
-        exact = min(0.5, math.sqrt(float(np.linalg.norm(gradient))))
-        direction = conjugate_gradients(objective.curvature(v), -gradient, exact, _PRODUCTS)
+        if largest(gradient) <= tol or len(watched.trace) >= steps:
+            return _optimum(watched, v, len(watched.trace), tol, SMALL if largest(gradient) <= tol else USED_UP)
+        before = part.passes
+        exact = _SOLVED if share > 1 else min(_SOLVED, math.sqrt(float(np.linalg.norm(gradient))))
+        direction = conjugate_gradients(part.curvature(v), -gradient, exact, _PRODUCTS)
+        if share > 1:
+            objective.passes += (part.passes - before) / share
         new, _ = downhill(watched, v, direction, 1.0)
-        if new is None or (watched.value >= value and largest(watched.gradient) > 0.5 * largest(gradient)):
-            return _optimum(watched, v, step, tol, ROUNDING)
-        v = new
-        watched.step(v)
-    return _optimum(watched, v, steps, tol, USED_UP)
+        shorter = largest(watched.gradient) / largest(gradient)
+        if share == 1 and (new is None or (watched.value >= value and shorter > 0.5)):
+            return _optimum(watched, v, len(watched.trace), tol, ROUNDING)
+        if new is not None:
+            v = new
+            watched.step(v)
+        if share > 1 and (new is None or shorter > _SHORTER):
+            part, share = part_of(objective, share // 4)
+
+
+def part_of(objective: Objective, share: int) -> tuple[Objective, int]:
+    """(The objective of a share of the examples, the share); of all, where the share is more than memory takes or
+    nothing in it counts."""
+    if not objective.examples.in_memory and objective.examples.numbers > share * _SHARE_NUMBERS:
+        share = 1
+    found = shared(objective, share)
+    return (objective, 1) if found is None or share <= 1 else (found, share)
 
 
 def gradient_descent(objective: Objective, v: Vector, tol: float, steps: int, told: Told | None = None) -> Optimum:
     """Steepest descent: along the gradient as far as the last step's curvature suggests, less until it goes down."""
     watched = Watched(objective, told)
-    length = 1.0 / objective.head.stiffness
+    length = 1.0
     for step in range(steps):
         _, gradient = watched(v)
         if largest(gradient) <= tol:
@@ -186,35 +224,33 @@ def _optimum(watched: Watched, v: Vector, steps: int, tol: float, message: str) 
 
 
 def auto(objective: Objective, v: Vector, tol: float, steps: int, told: Told | None = None) -> Optimum:
-    """Quasi-Newton on a share of the examples where there are many, then on all of them, then Newton's method."""
-    begun = 0
-    one_in = max(_SHARE, -(-objective.examples.numbers // _SHARE_NUMBERS))
-    # A share would only lead away from where an earlier fit came to.
-    fresh = not v.any() and objective.examples.count >= _MANY and steps >= 2 * _SHARE_STEPS
-    share = shared(objective, one_in) if fresh else None
-    if share is not None:
-        first = lbfgs(share, v, max(tol, 1e-3), _SHARE_STEPS)
-        objective.passes += share.passes / one_in
-        begun, v = first.steps, first.v
+    """Quasi-Newton; where there are many examples on a share of them, and then Newton's method on all.
+
+    Newton's steps use the gradient of all examples, and the curvature of the share. A head without a second derivative
+    is left to quasi-Newton.
+    """
     if not objective.head.has_curvature:
-        found = lbfgs(objective, v, tol, steps - begun, told)
-    else:
-        found = lbfgs_then_newton(objective, v, tol, steps - begun, told, rough=_ROUGH, quasi=_QUASI_STEPS)
-    return replace(found, steps=found.steps + begun)
+        return lbfgs(objective, v, tol, steps, told)
+    if objective.examples.count < MANY:
+        return lbfgs_then_newton(objective, v, tol, steps, told, _PATIENCE)
+    limit = 1 if objective.examples.in_memory else -(-objective.examples.numbers // _SHARE_NUMBERS)
+    part, share = part_of(objective, max(SHARE, limit))
+    begun = 0
+    # The share would only lead away from where an earlier fit came to.
+    if share > 1 and not v.any():
+        first = lbfgs(part, v, max(tol, _BEGIN), min(steps, _BEGIN_STEPS))
+        objective.passes += part.passes / share
+        v, begun = first.v, first.steps
+    found = _newton(objective, v, tol, steps - begun, told, share)
+    return replace(found, steps=begun + found.steps)
 
 
 def lbfgs_then_newton(
-    objective: Objective,
-    v: Vector,
-    tol: float,
-    steps: int,
-    told: Told | None = None,
-    rough: float = 0.0,
-    quasi: int | None = None,
+    objective: Objective, v: Vector, tol: float, steps: int, told: Told | None = None, patience: int | None = None
 ) -> Optimum:
-    """Quasi-Newton as far as ``rough`` in so many steps, and Newton's method from where that ends before ``tol``."""
-    found = lbfgs(objective, v, max(tol, rough), steps if quasi is None else min(quasi, steps), told)
-    if found.gradient <= tol or not objective.head.has_curvature:
+    """Quasi-Newton for so many steps, and Newton's method from where that stopped short of the tolerance."""
+    found = lbfgs(objective, v, tol, steps if patience is None else min(patience, steps), told)
+    if found.converged or not objective.head.has_curvature:
         return found
     last = newton_cg(objective, found.v, tol, steps - found.steps, told)
     return replace(last, steps=found.steps + last.steps, trace=found.trace + last.trace)
