@@ -7,5 +7,14 @@ from xent.linear_model.estimator import LogisticRegression, SoftmaxRegression
 from xent.linear_model.hypotheses import ChiSquareTest
 from xent.linear_model.inference import Inference
 from xent.linear_model.separation import SeparationWarning
+from xent.linear_model.storage import load, save
 
-__all__ = ["ChiSquareTest", "Inference", "LogisticRegression", "SeparationWarning", "SoftmaxRegression"]
+__all__ = [
+    "ChiSquareTest",
+    "Inference",
+    "LogisticRegression",
+    "SeparationWarning",
+    "SoftmaxRegression",
+    "load",
+    "save",
+]

@@ -114,6 +114,10 @@ def newton_decrement(objective: Objective, v: Matrix) -> float:
     Boyd and Vandenberghe, "Convex Optimization", 2004, section 9.5.
     """
     _, gradient = objective(v)
+    if objective.head.shift_free:
+        # What the loss does not see has no curvature, and its gradient is rounding.
+        V, c = objective.split(gradient)
+        gradient = objective.joined(V if objective.penalty else V - V.mean(axis=0), c - c.mean())
     if not gradient.any():
         return 0.0
     step = conjugate_gradients(objective.curvature(v), gradient, _EXACT, _PRODUCTS)

@@ -33,6 +33,7 @@ class Objective:
         self.penalty, self.sparsity = penalty, sparsity
         self.columns, self.features = head.columns, examples.features
         self.intercept = scaling.intercept
+        self._ones = np.empty(0)
         #: How many passes over the examples were made, with gradients and with products.
         self.passes = 0.0
 
@@ -90,7 +91,7 @@ class Objective:
                 value, g = self.head.value(z, low, high)
                 total += value
                 block.pull(g, by_w)
-                by_b += g.sum(axis=0, dtype=np.float64)
+                by_b += self._column_sums(g)
             return total, by_w, by_b
 
         found = self.examples.in_parts(w.size, part)
@@ -129,7 +130,7 @@ class Objective:
                         dz += along
                     g = self.head.curvature(q, dz, low, high)
                     block.pull(g, by_w)
-                    by_b += g.sum(axis=0, dtype=np.float64)
+                    by_b += self._column_sums(g)
                 return by_w, by_b
 
             found = self.examples.in_parts(direction.size, part)
@@ -137,6 +138,12 @@ class Objective:
             return self._pulled(by_W, sum(f[1] for f in found), D)
 
         return times
+
+    def _column_sums(self, g: Matrix) -> Matrix:
+        """Σ over rows, by BLAS: NumPy goes through memory against its order."""
+        if len(self._ones) < len(g):
+            self._ones = np.ones(len(g), self.examples.dtype)
+        return self._ones[: len(g)] @ g
 
     def operands(self, W: Matrix, b: Matrix) -> tuple[Matrix, Matrix | None]:
         """W and b as a block takes them: (D, K) side by side, in the type of X."""

@@ -6,6 +6,15 @@ import numpy as np
 
 from xent.linear_model.objective import Objective
 
+#: How many numbers a share holds where the examples themselves are not in memory.
+_NUMBERS = 2**23
+
+
+def affordable(objective: Objective, share: int) -> int:
+    """``share``, or so much more that one in so many examples can be held in memory."""
+    examples = objective.examples
+    return share if examples.in_memory else max(share, -(-examples.numbers // _NUMBERS))
+
 
 def shared(objective: Objective, share: int) -> Objective | None:
     """The objective of one in ``share`` of the examples, drawn at random, always the same; itself for one in one, and

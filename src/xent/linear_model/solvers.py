@@ -11,15 +11,14 @@ import numpy as np
 from scipy.optimize import minimize
 
 from xent.linear_model.objective import Objective
-from xent.linear_model.sampling import shared
+from xent.linear_model.sampling import affordable, shared
 
 Vector = Any
 
 #: Correction pairs of L-BFGS.
 _MEMORY = 20
-#: Examples from which on the first steps use a share of them, and how many numbers of X that is at most where X is not
-#: in memory.
-MANY, SHARE, _SHARE_NUMBERS = 20_000, 16, 2**23
+#: Examples from which on the first steps use a share of them, and the share.
+MANY, SHARE = 20_000, 16
 #: How far the steps on a share go, how many they are at most, and how many are taken before Newton's on all.
 _BEGIN, _BEGIN_STEPS, _PATIENCE = 1e-2, 100, 100
 #: How far a Newton system is solved, in how many products at most, and how much shorter a step on a share makes the
@@ -27,6 +26,9 @@ _BEGIN, _BEGIN_STEPS, _PATIENCE = 1e-2, 100, 100
 _SOLVED, _PRODUCTS, _SHORTER = 0.05, 500, 0.3
 #: Shortenings of a step at most, and what it is to bring of the descent that its slope promises.
 _SHORTENINGS, _ENOUGH = 40, 1e-4
+
+#: A curvature of so much of the largest is rounding.
+_FLAT = 1e-15
 
 SMALL = "The gradient is small."
 USED_UP = "The steps are used up: a larger max_iter goes on."
@@ -148,10 +150,8 @@ def _newton(objective: Objective, v: Vector, tol: float, steps: int, told: Told 
 def part_of(objective: Objective, share: int) -> tuple[Objective, int]:
     """(The objective of a share of the examples, the share); of all, where the share is more than memory takes or
     nothing in it counts."""
-    if not objective.examples.in_memory and objective.examples.numbers > share * _SHARE_NUMBERS:
-        share = 1
-    found = shared(objective, share)
-    return (objective, 1) if found is None or share <= 1 else (found, share)
+    found = shared(objective, share) if affordable(objective, share) == share else None
+    return (objective, 1) if found is None else (found, max(share, 1))
 
 
 def gradient_descent(objective: Objective, v: Vector, tol: float, steps: int, told: Told | None = None) -> Optimum:
@@ -201,13 +201,14 @@ def conjugate_gradients(times: Callable[[Vector], Vector], b: Vector, exact: flo
     curvature any more."""
     x, left = np.zeros_like(b), b
     along, size = b, float(b @ b)
-    goal = exact**2 * size
+    goal, most = exact**2 * size, 0.0
     for product in range(products):
         if size <= goal:
             break
         image = times(along)
         bend = float(along @ image)
-        if not bend > np.finfo(np.float64).tiny:
+        most = max(most, bend / float(along @ along))
+        if not bend > _FLAT * most * float(along @ along):
             return x if product else b
         length = size / bend
         x = x + length * along
@@ -233,12 +234,11 @@ def auto(objective: Objective, v: Vector, tol: float, steps: int, told: Told | N
         return lbfgs(objective, v, tol, steps, told)
     if objective.examples.count < MANY:
         return lbfgs_then_newton(objective, v, tol, steps, told, _PATIENCE)
-    limit = 1 if objective.examples.in_memory else -(-objective.examples.numbers // _SHARE_NUMBERS)
-    part, share = part_of(objective, max(SHARE, limit))
+    part, share = part_of(objective, affordable(objective, SHARE))
     begun = 0
     # The share would only lead away from where an earlier fit came to.
-    if share > 1 and not v.any():
-        first = lbfgs(part, v, max(tol, _BEGIN), min(steps, _BEGIN_STEPS))
+    if share > 1 and steps > 1 and not v.any():
+        first = lbfgs(part, v, max(tol, _BEGIN), min(steps // 2, _BEGIN_STEPS))
         objective.passes += part.passes / share
         v, begun = first.v, first.steps
     found = _newton(objective, v, tol, steps - begun, told, share)
