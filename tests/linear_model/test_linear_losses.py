@@ -142,3 +142,19 @@ def test_scores_as_the_loss_has_them_in_use() -> None:
     warm.fit(p.X, p.target())
     np.testing.assert_allclose(warm.predict_proba(p.X), plain.predict_proba(p.X), atol=1e-6)
     np.testing.assert_allclose(warm.coef_, 4 * plain.coef_, atol=1e-4)
+
+
+@pytest.mark.parametrize("loss", ["squared-error", FOCAL])
+def test_float32_where_values_are_too_near_to_tell(loss: Any) -> None:
+    """Quasi-Newton stops where no value is lower; the gradient is not yet small there."""
+    p = problem(3, 200, 5, 3)
+    single = SoftmaxRegression(loss=loss).fit(p.X.astype(np.float32), p.target())
+    assert single.converged_
+    np.testing.assert_allclose(single.coef_, SoftmaxRegression(loss=loss).fit(p.X, p.target()).coef_, atol=1e-4)
+
+
+def test_hinge_in_float32_ends_at_a_higher_temperature() -> None:
+    p = problem(4, 60, 3, kind="one column", weighted=False)
+    single = LogisticRegression(loss="hinge", tol=1e-4).fit(p.X.astype(np.float32), p.target())
+    exact = LogisticRegression(loss="hinge", tol=1e-4).fit(p.X, p.target())
+    assert 0 <= single.objective_ - exact.objective_ <= 1e-3 * np.log(2)

@@ -51,11 +51,11 @@ class SoftmaxRegression(LinearPredictor):
         L. The squared error is that of the probabilities, Σ_k (P(k) − q(k))², of one column (t − q)², which is not
         convex in W. Hinge is Crammer and Singer's, and that of Cortes and Vapnik for one column. It has kinks: what
         solvers are given is T times the cross-entropy of scores with a margin over T, at temperatures T that fall to
-        10⁻⁴, where it is above the hinge by at most T·log K (one column: T·log 2). What a Loss does to scores when a
-        model is used (scale, softcap, mask) it does to those of this one.
+        10⁻⁴ (10⁻³ in float32), where it is above the hinge by at most T·log K, of one column T·log 2. What a Loss does
+        to scores when a model is used (scale, softcap, mask) it does to those of this one.
     solver : "auto", "lbfgs", "newton-cg", "gradient-descent" or "proximal"
-        "auto": quasi-Newton on a share of the examples where there are many, then on all, then Newton's method; where
-        ``l1_ratio`` is not 0 the proximal gradient, which alone can.
+        "auto": quasi-Newton, of many examples on a share of them, and then Newton's method, or gradient descent for a
+        loss without a second derivative here; where ``l1_ratio`` is not 0 the proximal gradient, which alone can.
     fit_intercept : bool
     class_weight : dict, "balanced" or None
         As in scikit-learn; an example of a soft target weighs Σ_k c_k·P(k).

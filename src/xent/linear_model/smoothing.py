@@ -6,11 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from xent.linear_model.hinges import Hinge
 from xent.linear_model.objective import Objective
 from xent.linear_model.solvers import Optimum, Told, Trace
 
-#: Temperatures, each begun where the last one ended. At the last the loss lies above the hinge by at most T·log K.
+#: Temperatures, each begun where the last one ended: those above the root of what the type of X resolves, since scores
+#: are divided by them. At the last the loss lies above the hinge by at most T·log K.
 TEMPERATURES = (1.0, 0.1, 0.01, 1e-3, 1e-4)
 #: The largest entry of the gradient with which a temperature that is not the last is left, in units of it.
 _ROUGH = 0.1
@@ -29,9 +32,11 @@ def solved(
         return solver(objective, v, tol, steps, told)
     taken: int = 0
     trace: tuple[Trace, ...] = ()
-    for temperature in TEMPERATURES:
+    resolved = float(np.finfo(objective.examples.dtype).eps) ** 0.5
+    temperatures = [T for T in TEMPERATURES if resolved < T]
+    for temperature in temperatures:
         head.temperature = temperature
-        last = temperature == TEMPERATURES[-1]
+        last = temperature == temperatures[-1]
         found = solver(objective, v, tol if last else max(tol, _ROUGH * temperature), steps - taken, told)
         v, taken, trace = found.v, taken + found.steps, trace + found.trace
         if taken >= steps:

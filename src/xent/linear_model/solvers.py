@@ -227,13 +227,13 @@ def _optimum(watched: Watched, v: Vector, steps: int, tol: float, message: str) 
 def auto(objective: Objective, v: Vector, tol: float, steps: int, told: Told | None = None) -> Optimum:
     """Quasi-Newton; where there are many examples on a share of them, and then Newton's method on all.
 
-    Newton's steps use the gradient of all examples, and the curvature of the share. A head without a second derivative
-    is left to quasi-Newton.
+    Newton's steps use the gradient of all examples, and the curvature of the share. For a head without a second
+    derivative gradient descent ends what quasi-Newton leaves: it needs values to go down, and rounding hides that.
     """
     if not objective.head.has_curvature:
-        return lbfgs(objective, v, tol, steps, told)
+        return lbfgs_then(gradient_descent, objective, v, tol, steps, told)
     if objective.examples.count < MANY:
-        return lbfgs_then_newton(objective, v, tol, steps, told, _PATIENCE)
+        return lbfgs_then(newton_cg, objective, v, tol, steps, told, _PATIENCE)
     part, share = part_of(objective, affordable(objective, SHARE))
     begun = 0
     # The share would only lead away from where an earlier fit came to.
@@ -245,12 +245,24 @@ def auto(objective: Objective, v: Vector, tol: float, steps: int, told: Told | N
     return replace(found, steps=begun + found.steps)
 
 
-def lbfgs_then_newton(
-    objective: Objective, v: Vector, tol: float, steps: int, told: Told | None = None, patience: int | None = None
+def lbfgs_then_newton(objective: Objective, v: Vector, tol: float, steps: int, told: Told | None = None) -> Optimum:
+    """Quasi-Newton, and Newton's method from where that stopped short of the tolerance."""
+    last = newton_cg if objective.head.has_curvature else gradient_descent
+    return lbfgs_then(last, objective, v, tol, steps, told)
+
+
+def lbfgs_then(
+    last: Callable[..., Optimum],
+    objective: Objective,
+    v: Vector,
+    tol: float,
+    steps: int,
+    told: Told | None,
+    patience: int | None = None,
 ) -> Optimum:
-    """Quasi-Newton for so many steps, and Newton's method from where that stopped short of the tolerance."""
+    """Quasi-Newton for so many steps, and another method from where that stopped short of the tolerance."""
     found = lbfgs(objective, v, tol, steps if patience is None else min(patience, steps), told)
-    if found.converged or not objective.head.has_curvature:
+    if found.converged:
         return found
-    last = newton_cg(objective, found.v, tol, steps - found.steps, told)
-    return replace(last, steps=found.steps + last.steps, trace=found.trace + last.trace)
+    end = last(objective, found.v, tol, steps - found.steps, told)
+    return replace(end, steps=found.steps + end.steps, trace=found.trace + end.trace)
