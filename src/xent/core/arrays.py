@@ -97,6 +97,12 @@ def _library_of(x: Array) -> str:
     return "numpy"
 
 
+def captured() -> bool:
+    """Whether ``torch.compile`` reads the code: NumPy's arrays have no values then either."""
+    torch = sys.modules.get("torch")
+    return torch is not None and bool(torch.compiler.is_compiling())
+
+
 def namespace(x: Array) -> Any:
     """The array-API namespace of an array."""
     name = library(x)

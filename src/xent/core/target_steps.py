@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+
 from xent.core import checks
-from xent.core.arrays import Array, device_of, namespace, sum_classes
+from xent.core.arrays import Array, as_array, captured, constant, library, namespace, sum_classes
 from xent.errors import OptionError
 
 
@@ -56,6 +58,7 @@ class Smoothing(TargetStep):
     epsilon: float
     formula: Literal["uniform", "others"] = "uniform"
     allowed: Any = None
+    _can: Any = field(init=False, repr=False, compare=False, default=None)
 
     takes_elements = True
 
@@ -63,14 +66,16 @@ class Smoothing(TargetStep):
         object.__setattr__(self, "epsilon", checks.require_fraction(self.epsilon, "Smoothing(epsilon)"))
         checks.require_choice(self.formula, ("uniform", "others"), "Smoothing(formula=)")
         object.__setattr__(self, "takes_elements", self.allowed is None)
+        if self.allowed is not None:
+            object.__setattr__(self, "_can", as_array(self.allowed, "Smoothing(allowed=)"))
 
     def __call__(self, t: Array, prediction: Callable[[], Array]) -> Array:
         xp = namespace(t)
         if self.allowed is None:
             share, classes = 1.0, t.shape[-1]
         else:
-            share = xp.astype(xp.asarray(self.allowed), t.dtype)
-            classes = int(sum(bool(x) for x in self.allowed))
+            share = xp.astype(constant(self._can, t) if library(self._can) == "numpy" else self._can, t.dtype)
+            classes = xp.sum(share)
         epsilon = self.epsilon if self.formula == "uniform" else self.epsilon * classes / (classes - 1)
         return (1.0 - epsilon) * t + share * (epsilon / classes)
 
@@ -129,21 +134,18 @@ class BackwardCorrection(TargetStep):
     """
 
     transition: Any
+    _inverse: Any = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        import numpy as np
-
-        T = np.asarray(self.transition, np.float64)
-        if T.ndim != 2 or T.shape[0] != T.shape[1] or np.linalg.matrix_rank(T) < len(T):
+        T = np.asarray(self.transition).astype(np.float64)
+        # torch.compile does not know the entries, and its inverse raises where there is none.
+        if T.ndim != 2 or T.shape[0] != T.shape[1] or (not captured() and np.linalg.matrix_rank(T) < len(T)):
             raise OptionError("BackwardCorrection(transition)", "a square matrix that has an inverse", repr(T.shape))
         object.__setattr__(self, "transition", T)
+        object.__setattr__(self, "_inverse", np.linalg.inv(T))
 
     def __call__(self, t: Array, prediction: Callable[[], Array]) -> Array:
-        import numpy as np
-
-        xp = namespace(t)
-        inverse = np.linalg.inv(self.transition).tolist()
-        return xp.matmul(t, xp.asarray(inverse, dtype=t.dtype, device=device_of(t)))
+        return namespace(t).matmul(t, constant(self._inverse, t, t.dtype))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from xent.core import checks
+from xent.core.arrays import captured
 from xent.core.asymmetric_shaping import Asymmetric
 from xent.core.margins import Shift
 from xent.core.scores import Scores
@@ -249,6 +250,10 @@ def equalization_weights(
 
 
 def _counts(counts: Any, argument: str) -> np.ndarray:
+    """One number for each class. Where ``torch.compile`` reads the code, values that cannot be become NaN."""
+    if captured():
+        n = np.asarray(counts).astype(np.float64)
+        return np.where((n > 0) & (n < np.inf), n, np.nan)
     n = np.asarray(counts.tolist() if hasattr(counts, "tolist") else counts, np.float64)
     if n.ndim != 1 or not len(n) or not (np.isfinite(n).all() and (n > 0).all()):
         raise WeightError(argument, "one positive number for each class", f"{n!r}"[:80])

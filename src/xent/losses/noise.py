@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import numpy as np
-
 from xent.core import checks
 from xent.core.penalties import Entropy, ZLoss
 from xent.core.predictions import Logits, LogProbabilities, Projection
@@ -13,7 +11,6 @@ from xent.core.robust_shaping import GeneralizedCrossEntropy, SymmetricCrossEntr
 from xent.core.scores import Scores
 from xent.core.shaping import Reading, Scaled
 from xent.core.target_steps import BackwardCorrection, HardBootstrap, Smoothing
-from xent.errors import OptionError
 from xent.functional.mixture import mixed_log_probabilities
 from xent.losses.catalogue import member
 from xent.losses.loss import Loss
@@ -146,7 +143,9 @@ def forward_correction(Q: Logits | Projection, transition: Any) -> LogProbabilit
     """Forward noise correction: Q\'s distribution over truths becomes that over what is written down, q·T.
 
     It is a prediction, so that every loss and measure takes it: ``cross_entropy(P, forward_correction(Q, T))``. It does
-    not see which labels do not count: their scores have to be numbers, or their gradient is NaN.
+    not see which labels do not count: their scores have to be numbers, or their gradient is NaN. It costs one product of
+    N·K² multiplications, or one for each set of columns of T that are 0 in the same places where an entry of q·T would
+    vanish beside the largest.
 
     Parameters
     ----------
@@ -157,14 +156,12 @@ def forward_correction(Q: Logits | Projection, transition: Any) -> LogProbabilit
     Raises
     ------
     OptionError
-        T not of shape (K, K), with an entry outside [0, 1], or with rows that do not sum to one.
+        T not square, with an entry outside [0, 1], or with rows that do not sum to one. Where ``torch.compile`` reads
+        the code the result is NaN.
+    ShapeError
+        T for another number of classes.
     """
-    T = np.asarray(transition, np.float64)
-    if T.ndim != 2 or T.shape[0] != T.shape[1] or (T < 0).any() or not np.allclose(T.sum(1), 1.0, atol=1e-6):
-        raise OptionError(
-            "forward_correction(transition)", "a square matrix whose rows are distributions", repr(T)[:80]
-        )
-    return mixed_log_probabilities(Q, T)
+    return mixed_log_probabilities(Q, transition, "forward_correction(transition)")
 
 
 @member(
