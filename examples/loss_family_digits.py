@@ -196,8 +196,9 @@ def page(results: dict[str, dict[str, dict[str, list[float]]]], seeds: int, step
     """The studies as a page in Markdown, with what they ran on."""
     text = [
         "# What each loss changes: digits",
-        f"Numbers of one run of `python examples/loss_family_digits.py --seeds {seeds} --steps {steps} --markdown FILE`,"
-        f" which wrote this page: PyTorch {torch.__version__}, Python {platform.python_version()}, "
+        "Numbers of one run of "
+        f"`python examples/loss_family_digits.py --seeds {seeds} --steps {steps} --markdown FILE`, which wrote "
+        f"this page: PyTorch {torch.__version__}, Python {platform.python_version()}, "
         f"{platform.machine()}. They are of these data, this small model and these settings; see "
         "[the losses](losses.md) for what each is.",
         (__doc__ or "").partition("Three studies:\n\n")[2].strip(),

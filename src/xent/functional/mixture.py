@@ -32,8 +32,8 @@ _BAND = {"float32": 60.0, "float64": 600.0}
 def mixed_log_probabilities(Q: Logits | Projection, transition: Any, argument: str) -> LogProbabilities:
     """log Σ_i q_i·T(i, j) of each class j, differentiable in Q: one matrix product.
 
-    With T stochastic, Σ_i q_i·T(i, j) is a sum of terms that are not negative: nothing cancels. The largest q from which
-    j can come is taken out first, so that it does not vanish beside classes from which j cannot come.
+    With T stochastic, Σ_i q_i·T(i, j) is a sum of terms that are not negative: nothing cancels. The largest q from
+    which j can come is taken out first, so that it does not vanish beside classes from which j cannot come.
     """
     x = projected_scores(Q, None, None, None, None)[0] if isinstance(Q, Projection) else to_compute(Q.scores)
     axis = Q.axis % x.ndim
@@ -112,7 +112,7 @@ def _by_support(log_q: Array, T: np.ndarray[Any, Any]) -> Array:
         # Of a class that nothing comes from any row will do: the product is 0.
         rows = rows if len(rows) else np.zeros(1, int)
         part = log_q if len(rows) == len(T) else classes_last(look_up(first, constant(rows, log_q)), 0)
-        pieces.append(_product(part, constant(T[np.ix_(rows, found)], log_q, log_q.dtype)))
+        pieces.append(_product(part, constant(T[np.ix_(rows, np.asarray(found))], log_q, log_q.dtype)))
     if len(pieces) == 1:
         return pieces[0]
     xp = namespace(log_q)

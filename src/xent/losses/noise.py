@@ -143,9 +143,9 @@ def forward_correction(Q: Logits | Projection, transition: Any) -> LogProbabilit
     """Forward noise correction: Q\'s distribution over truths becomes that over what is written down, q·T.
 
     It is a prediction, so that every loss and measure takes it: ``cross_entropy(P, forward_correction(Q, T))``. It does
-    not see which labels do not count: their scores have to be numbers, or their gradient is NaN. It costs one product of
-    N·K² multiplications, or one for each set of columns of T that are 0 in the same places where an entry of q·T would
-    vanish beside the largest.
+    not see which labels do not count: their scores have to be numbers, or their gradient is NaN. It costs one product
+    of N·K² multiplications; where an entry of q·T would vanish beside the largest q, one for each set of columns of T
+    that are 0 in the same places.
 
     Parameters
     ----------
