@@ -143,8 +143,10 @@ def measures(q: np.ndarray, y: np.ndarray, rare: tuple[int, ...] = ()) -> dict[s
 
 
 def interval(values: list[float]) -> tuple[float, float]:
-    """Mean, and half of its 95 % interval."""
+    """Mean, and half of its 95 % interval; there is none where a value is infinite."""
     n = len(values)
+    if not np.isfinite(values).all():
+        return float(np.mean(values)), float("nan")
     return float(np.mean(values)), float(student.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
 
 
@@ -220,7 +222,8 @@ def _markdown(lines: list[list[str]]) -> str:
 
 
 def _cell(pair: tuple[float, float], digits: int) -> str:
-    return f"{pair[0]:.{digits}f} ± {pair[1]:.{digits}f}"
+    # A model that gives a label no probability at all has an infinite cross-entropy.
+    return "∞" if np.isinf(pair[0]) else f"{pair[0]:.{digits}f} ± {pair[1]:.{digits}f}"
 
 
 def main() -> None:

@@ -137,12 +137,13 @@ def test_projections(name: str) -> None:
 
 COUNTS = np.array([100.0, 10.0, 1.0])
 CHANNEL = 0.7 * np.eye(3) + 0.1
+LISTED = CHANNEL.tolist()
 ALLOWED = [True, False, True]
 MADE = {
     "smoothing": lambda: noise.label_smoothing(0.1, allowed=ALLOWED),
-    "backward": lambda: noise.backward_correction(CHANNEL.tolist()),
+    "backward": lambda: noise.backward_correction(LISTED),
     "logit adjustment": lambda: imbalance.logit_adjustment(COUNTS),
-    "ldam": lambda: imbalance.ldam(COUNTS.tolist()),
+    "ldam": lambda: imbalance.ldam([100.0, 10.0, 1.0]),
     "class-balanced": lambda: imbalance.class_balanced(COUNTS, 0.99),
 }
 

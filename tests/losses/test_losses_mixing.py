@@ -47,8 +47,8 @@ def test_a_share_for_each_example_and_the_gradient(library: str) -> None:
 
     if library == "torch":
         x: Any = torch.tensor(z, requires_grad=True)
-        found = loss(torch.tensor, x)
-        (gradient,) = torch.autograd.grad(found, x)
+        (gradient,) = torch.autograd.grad(loss(torch.tensor, x), x)
+        found = loss(torch.tensor, x.detach())
     elif library == "jax":
         found, gradient = jax.jit(jax.value_and_grad(lambda z: loss(jnp.asarray, z)))(jnp.asarray(z))
     else:

@@ -52,7 +52,7 @@ def as_array(value: Any, argument: str) -> Array:
         array = np.asarray(value)
     except ValueError as error:
         raise ShapeError(argument, "rows of one length", f"a ragged {type(value).__name__}") from error
-    if array.dtype == object:
+    if not captured() and array.dtype == object:
         raise DtypeError(argument, "numbers", f"a {type(value).__name__} of Python objects")
     return array
 
