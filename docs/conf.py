@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from sphinx.application import Sphinx
 
@@ -14,6 +15,10 @@ import xent
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 GENERATED = HERE / "_build" / "generated"
+SCRIPTS = HERE / "_build" / "scripts"
+sys.path.insert(0, str(HERE / "_support"))
+
+import live
 
 project = "xent"
 author = "the xent contributors"
@@ -52,7 +57,8 @@ napoleon_use_ivar = True
 
 html_theme = "pydata_sphinx_theme"
 html_title = "xent"
-html_static_path = ["_static"]
+SCRIPTS.mkdir(parents=True, exist_ok=True)
+html_static_path = ["_static", str(SCRIPTS.relative_to(HERE))]
 html_css_files = ["xent.css"]
 html_copy_source = False
 html_show_sourcelink = False
@@ -71,7 +77,8 @@ html_theme_options = {
     "header_links_before_dropdown": 8,
 }
 # A page that stands alone has no section to navigate, and gives the room to its text.
-html_sidebars = {page: [] for page in ("index", "tutorial", "which", "edges", "disagreements", "precision")}
+ALONE = ("index", "tutorial", "which", "edges", "disagreements", "precision", "study-squared-error")
+html_sidebars = {page: [] for page in ALONE}
 
 
 def _write_example_report(app: Sphinx) -> None:
@@ -80,6 +87,16 @@ def _write_example_report(app: Sphinx) -> None:
     command += ["--logits", "ce_*", "--against", "se_*", "--id", "id"]
     command += ["--html", str(GENERATED / "digits-report.html")]
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def _write_live_script(app: Sphinx) -> None:
+    live.write_script(SCRIPTS)
+
+
+def _add_live_script(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Only the pages whose charts answer the pointer load what they need for it."""
+    if live.MARK in context.get("body", ""):
+        app.add_js_file("live.js", loading_method="defer")
 
 
 def _quiet_kernels(app: Sphinx) -> None:
@@ -91,3 +108,5 @@ def _quiet_kernels(app: Sphinx) -> None:
 def setup(app: Sphinx) -> None:
     app.connect("builder-inited", _quiet_kernels)
     app.connect("builder-inited", _write_example_report)
+    app.connect("builder-inited", _write_live_script)
+    app.connect("html-page-context", _add_live_script)

@@ -5,8 +5,11 @@ Which tests need a browser, and what is done where there is none, is decided her
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
+import sys
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -49,3 +52,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     why = missing_browser()
     if item.get_closest_marker("browser") is not None and why is not None and os.environ.get("CI") == "true":
         pytest.fail(f"{why}. With CI=true a test in a browser is not skipped.", pytrace=False)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _compiled_code_is_let_go() -> Iterator[None]:
+    """What a file of tests had compiled is of no use to the next, and takes gigabytes in the end."""
+    yield
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
+    if "torch._dynamo" in sys.modules:
+        sys.modules["torch"]._dynamo.reset()
+    gc.collect()

@@ -111,19 +111,24 @@ TEXT, LINE, A, B = _THEMED
 LINE_COLOURS = [B, A]
 
 
-def _draw(spec: dict[str, Any]) -> dict[str, str]:
+def themed(text: str) -> str:
+    """A drawing or its description, with the theme's colours in place of those that it was made with."""
+    for colour, variable in _THEMED.items():
+        text = text.replace(f'"{colour}"', f'"{variable}"')
+    return text
+
+
+def drawn(spec: dict[str, Any]) -> str:
     """A chart as SVG inside the page: no script, nothing from a network."""
     description = spec.get("description")
     if not description:
         raise ValueError("a chart needs a description, which is read out where it is not seen")
-    svg = vl_convert.vegalite_to_svg(spec)
-    for colour, variable in _THEMED.items():
-        svg = svg.replace(f'"{colour}"', f'"{variable}"')
+    svg = themed(vl_convert.vegalite_to_svg(spec))
     size = re.search(r'width="([\d.]+)" height="([\d.]+)"', svg)
     if size:
         svg = svg.replace(size.group(0), f'style="max-width:{size.group(1)}px"', 1)
     label = html.escape(description, quote=True)
-    return {"text/html": f'<div class="xent-chart" role="img" aria-label="{label}">{svg}</div>'}
+    return f'<div class="xent-chart" role="img" aria-label="{label}">{svg}</div>'
 
 
 @alt.theme.register("xent", enable=True)
@@ -161,5 +166,5 @@ def _theme() -> alt.theme.ThemeConfig:
     )
 
 
-alt.renderers.register("xent", _draw)
+alt.renderers.register("xent", lambda spec: {"text/html": drawn(spec)})
 alt.renderers.enable("xent")

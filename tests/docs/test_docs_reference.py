@@ -32,7 +32,7 @@ def test_a_public_name_is_in_the_reference(name: str) -> None:
     assert re.search(rf"^\.\. auto(function|class):: xent\.{name}$", REFERENCE, re.MULTILINE)
 
 
-@pytest.mark.parametrize("module", ["evaluate", "memory", "report", "sklearn", "tensorflow"])
+@pytest.mark.parametrize("module", ["evaluate", "linear_model", "memory", "report", "sklearn", "tensorflow"])
 def test_the_rooms_names_are_in_the_reference(module: str) -> None:
     for name in importlib.import_module(f"xent.{module}").__all__:
         assert re.search(rf"^\.\. auto(function|class|data):: xent\.{module}\.{name}$", REFERENCE, re.MULTILINE), name

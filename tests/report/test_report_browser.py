@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_browser import alerted, requested, set_media, set_width, show
 from report_samples import SAMPLES, alone, ten_classes
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
+from support.browser import alerted, requested, set_media, set_width, show
 from xent.report import render_html
 
 HOSTILE = [

@@ -8,10 +8,12 @@ import typer
 
 from xent import __version__
 from xent.cli.evaluate import evaluate_command
+from xent.cli.predict import predict_command
+from xent.cli.train import train_command
 from xent.cli.which import EXTRA, which_command
 
 app = typer.Typer(
-    help="Cross-entropy: judge predictions by it, and find the right one.",
+    help="Cross-entropy: train by it, judge predictions by it, and find the right one.",
     no_args_is_help=True,
     add_completion=False,
     # A traceback of ours must show as Python prints it; a drawn one hides the line and shows the user's data.
@@ -19,6 +21,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("evaluate")(evaluate_command)
+app.command("train")(train_command)
+app.command("predict")(predict_command)
 app.command("which", context_settings=EXTRA)(which_command)
 
 
@@ -34,4 +38,4 @@ def _root(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Cross-entropy: judge predictions by it, and find the right one."""
+    """Cross-entropy: train by it, judge predictions by it, and find the right one."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from xent.errors import OptionError
+from xent.errors import OptionError, XentError
 
 
 def check_destination(flag: str, path: Path | None, inputs: Sequence[str | None]) -> None:
@@ -40,6 +40,29 @@ def write_outputs(result: dict[str, Any], *, html: Path | None, json: Path | Non
     finally:
         for temporary, _ in made:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(flag: str, place: Path | None) -> Iterator[None]:
+    """Turns what a full disk or a closed folder raises into an error that names the option."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, XentError):  # of a file that was read
+            raise
+        raise OptionError(flag, "a file that can be written", f"{place}: {error.strerror}") from error
+
+
+@contextmanager
+def whole_file(flag: str, place: Path) -> Iterator[Path]:
+    """A file to write to, which takes its place at the end, and goes away where something went wrong."""
+    temporary = _made(flag, place, lambda path: None)
+    try:
+        with writing(flag, place):
+            yield temporary
+            os.replace(temporary, place)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _write_json(result: dict[str, Any], path: Path) -> None:

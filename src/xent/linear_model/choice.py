@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from xent.core import checks
 from xent.errors import OptionError
-from xent.linear_model import heads, solvers
+from xent.linear_model import heads, hinges, solvers
 from xent.linear_model.heads import Head
+from xent.linear_model.proximal import proximal
 from xent.linear_model.solvers import Optimum
 from xent.linear_model.truth import Truth
 from xent.losses.loss import Loss
@@ -21,13 +23,35 @@ SOLVERS: dict[str, Callable[..., Optimum]] = {
     "lbfgs": solvers.lbfgs,
     "newton-cg": solvers.newton_cg,
     "gradient-descent": solvers.gradient_descent,
+    "proximal": proximal,
 }
 #: Of a softmax and of a sigmoid.
 _HEADS: dict[str, tuple[type[Head], type[Head]]] = {
     "cross-entropy": (heads.SoftmaxCrossEntropy, heads.SigmoidCrossEntropy),
     "squared-error": (heads.SoftmaxSquaredError, heads.SigmoidSquaredError),
-    "hinge": (heads.SoftmaxHinge, heads.SigmoidHinge),
+    "hinge": (hinges.SoftmaxHinge, hinges.SigmoidHinge),
 }
+
+
+def solver_for(solver: Any, head: Head, sparsity: float) -> Callable[..., Optimum]:
+    """What finds the optimum with that head and λ₁.
+
+    Raises
+    ------
+    OptionError
+        Another name; a solver that does not go with the loss or with the penalty.
+    """
+    checks.require_choice(solver, tuple(SOLVERS), "solver=")
+    if sparsity:
+        if solver not in ("auto", "proximal"):
+            raise OptionError("solver=", '"auto" or "proximal" where l1_ratio is not 0', repr(solver))
+        return proximal
+    if isinstance(head, hinges.Hinge):
+        # Its curvature is that of few examples, and large: systems with it take many passes.
+        return solvers.lbfgs_then_newton if solver == "auto" else SOLVERS[solver]
+    if solver == "newton-cg" and not head.has_curvature:
+        raise OptionError("solver=", '"auto" or "lbfgs" for this loss', repr(solver), "It has no curvature here.")
+    return SOLVERS[solver]
 
 
 def head_for(loss: Any, truth: Truth, weight: Matrix, *, single: bool) -> Head:
@@ -50,6 +74,6 @@ def head_for(loss: Any, truth: Truth, weight: Matrix, *, single: bool) -> Head:
         columns, rows = 1, False
     if isinstance(loss, Loss):
         return heads.Custom(values, weight, columns, loss, rows)
-    if loss not in _HEADS:
+    if not isinstance(loss, str) or loss not in _HEADS:
         raise OptionError("loss=", f"one of {', '.join(map(repr, _HEADS))}, or a Loss of xent.losses", repr(loss))
     return _HEADS[loss][0 if rows else 1](values, weight, columns)

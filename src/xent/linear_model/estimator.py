@@ -4,33 +4,39 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
 from xent.core import checks
-from xent.errors import OptionError
-from xent.linear_model.choice import SOLVERS, head_for
+from xent.errors import DataError, OptionError
+from xent.linear_model.certificate import duality_gap, newton_decrement
+from xent.linear_model.choice import head_for, solver_for
 from xent.linear_model.examples import Examples
-from xent.linear_model.heads import Head
+from xent.linear_model.heads import SigmoidCrossEntropy, SoftmaxCrossEntropy
 from xent.linear_model.objective import Objective
-from xent.linear_model.scaling import Scaling, scaling_of
-from xent.linear_model.solvers import Optimum
-from xent.linear_model.truth import Truth, truth_of
+from xent.linear_model.predictor import LinearPredictor
+from xent.linear_model.proximal import proximal
+from xent.linear_model.scaling import scaling_of
+from xent.linear_model.separation import Separation, SeparationWarning, separation
+from xent.linear_model.smoothing import solved
+from xent.linear_model.solvers import Optimum, Told, Trace
+from xent.linear_model.truth import Truth, truth_of, weights_of
+from xent.losses.loss import Loss
 
 Matrix = Any
 
 
-class SoftmaxRegression(ClassifierMixin, BaseEstimator):
+class SoftmaxRegression(LinearPredictor):
     """A linear model of class probabilities, q = softmax(X·Wᵀ + b), by maximum likelihood.
 
-    Minimises (1/s)·Σ w_i·L(P_i, q_i) + ‖W‖²/(2·C·s), s = Σ w_i: scikit-learn's ``LogisticRegression`` has the same
-    optimum. With the cross-entropy as L and C = ∞ it is maximum likelihood. The intercept b is not penalised.
+    Minimises (1/s)·(Σ w_i·L(P_i, q_i) + R(W)/C), R(W) = (1 − ρ)/2·‖W‖² + ρ·‖W‖₁, with s = Σ w_i and ρ = ``l1_ratio``:
+    scikit-learn's ``LogisticRegression`` has the same optimum. With the cross-entropy as L and C = ∞ it is maximum
+    likelihood. The intercept b is not penalised.
 
     X is read as it is, and the model is found in coordinates in which its features have one scale and do not go
     together, so that badly scaled ones do no harm. The result is the optimum for X itself.
@@ -39,16 +45,23 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
     ----------
     C : float
         Inverse strength of the penalty, C > 0; ``numpy.inf`` is none.
+    l1_ratio : float
+        ρ, from 0 to 1. Above 0 some coefficients are 0 exactly.
     loss : "cross-entropy", "squared-error", "hinge" or a Loss of ``xent.losses``
-        L. The squared error is that of the probabilities, Σ_k (P(k) − q(k))², which is not convex in W; hinge is
-        Crammer and Singer's.
-    solver : "auto", "lbfgs", "newton-cg" or "gradient-descent"
-        "auto": quasi-Newton on a share of the examples where there are many, then on all, then Newton's method.
+        L. The squared error is that of the probabilities, Σ_k (P(k) − q(k))², of one column (t − q)², which is not
+        convex in W. Hinge is Crammer and Singer's, and that of Cortes and Vapnik for one column. It has kinks: what
+        solvers are given is T times the cross-entropy of scores with a margin over T, at temperatures T that fall to
+        10⁻⁴ (10⁻³ in float32), where it is above the hinge by at most T·log K, of one column T·log 2. What a Loss does
+        to scores when a model is used (scale, softcap, mask) it does to those of this one.
+    solver : "auto", "lbfgs", "newton-cg", "gradient-descent" or "proximal"
+        "auto": quasi-Newton, of many examples on a share of them, and then Newton's method, or gradient descent for a
+        loss without a second derivative here; where ``l1_ratio`` is not 0 the proximal gradient, which alone can.
     fit_intercept : bool
     class_weight : dict, "balanced" or None
         As in scikit-learn; an example of a soft target weighs Σ_k c_k·P(k).
     tol : float
-        The largest entry of the gradient that is taken for zero, in the solver's coordinates.
+        The largest entry of the gradient that is taken for zero, in the solver's coordinates; with ``l1_ratio``, of the
+        violation of the condition for an optimum.
     max_iter : int
         Steps at most.
     warm_start : bool
@@ -58,21 +71,30 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
     ----------
     classes_ : array (K,)
     coef_ : array (K, D)
-        W, in the dtype of X; its rows sum to zero.
+        W, in the dtype of X. Its rows sum to zero where L does not see a constant in all classes and ``l1_ratio`` is 0.
     intercept_ : array (K,)
         b.
     objective_ : float
         The objective at the end, in nats.
     gradient_norm_ : float
-        The largest entry of its gradient there, in the solver's coordinates.
+        The largest entry of its gradient there, in the solver's coordinates; with ``l1_ratio`` the largest violation.
     converged_ : bool
         Whether that is at most ``tol``.
+    separable_ : "complete", "quasi-complete" or None
+        Whether the likelihood has no maximum. Asked of the cross-entropy with C = ∞; otherwise None.
     n_iter_ : int
         Steps of the solver.
     n_passes_ : float
         Passes over the examples.
     trace_ : tuple of Trace
-        Passes, objective and gradient after each step.
+        Passes, objective and gradient after each step on all examples; of hinge the smooth objective.
+
+    Warns
+    -----
+    ConvergenceWarning
+        The gradient is larger than ``tol`` at the end.
+    SeparationWarning
+        The likelihood has no maximum.
 
     Raises
     ------
@@ -96,13 +118,11 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
     0.9733
     """
 
-    #: One column of scores for two classes, and not one a class.
-    _single: ClassVar[bool] = False
-
     def __init__(
         self,
         C: float = 1.0,
         *,
+        l1_ratio: float = 0.0,
         loss: Any = "cross-entropy",
         solver: str = "auto",
         fit_intercept: bool = True,
@@ -112,6 +132,7 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         warm_start: bool = False,
     ) -> None:
         self.C = C
+        self.l1_ratio = l1_ratio
         self.loss = loss
         self.solver = solver
         self.fit_intercept = fit_intercept
@@ -135,36 +156,56 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         X = validate_data(
             self, X, accept_sparse="csr", dtype=[np.float64, np.float32], order="C", accept_large_sparse=False
         )
-        truth = truth_of(y, X.shape[0])
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True)
+        truth, weight = self._counted(X, y, sample_weight)
         with threadpool_limits(1, user_api="blas"):
-            self._fit(Examples(X), truth, self._weights(truth, weight))
+            self._fit(Examples(X), truth, weight)
         return self
 
-    def _fit(self, examples: Examples, truth: Truth, weight: Matrix) -> None:
-        total = float(weight.sum())
-        if not total > 0.0:
-            raise ValueError("fit(sample_weight): expected an example that counts, got weights that are all zero.")
+    def _counted(self, X: Matrix, y: Any, sample_weight: Any) -> tuple[Truth, Matrix]:
+        """The truth, and the weight of each example."""
+        truth = truth_of(y, X.shape[0])
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True)
+        return truth, weights_of(truth, weight, self.class_weight)
+
+    def _fit(
+        self,
+        examples: Examples,
+        truth: Truth,
+        weight: Matrix,
+        told: Callable[[Trace, Matrix, Matrix], None] | None = None,
+        start: tuple[Matrix, Matrix] | None = None,
+    ) -> None:
+        """``told`` hears of every step, with W and b; ``start``: W and b to begin with."""
         self._independent = truth.independent
-        head = head_for(self.loss, truth, weight / total, single=self._single)
-        objective = self._objective(examples, head, total)
-        found = self._solve(objective, self._start(objective, truth))
+        self._scores_of_loss = self.loss.scores if isinstance(self.loss, Loss) else None
+        objective = self._objective(examples, truth, weight)
+        begin = self._start(objective, truth) if start is None else objective.start(*start)
+        found = self._solve(
+            objective, begin, None if told is None else lambda trace, v: told(trace, *objective.weights(v))
+        )
         W, b = objective.weights(found.v)
-        if not self._independent and not self._single:
-            # A softmax does not see a constant in all classes, and the penalty is least without one.
-            W, b = W - W.mean(axis=0), b - b.mean()
+        if objective.head.shift_free:
+            # A constant in all classes is not seen. The squares of W are least without one; its absolute values are
+            # least as they are.
+            W, b = W if objective.sparsity else W - W.mean(axis=0), b - b.mean()
         self.classes_ = truth.classes
         self.coef_, self.intercept_ = W.astype(examples.dtype), b.astype(examples.dtype)
         self.objective_, self.gradient_norm_, self.converged_ = found.value, found.gradient, found.converged
         self.n_iter_, self.n_passes_, self.trace_ = found.steps, objective.passes, found.trace
+        self.separable_ = self._separable(objective, found)
+        self._tell(found)
 
-    def _objective(self, examples: Examples, head: Head, total: float) -> Objective:
-        C = checks.require_positive(self.C, "C=") if not math.isinf(self.C) else math.inf
-        penalty = 1.0 / (C * total)
-        return Objective(examples, head, self._scaling(examples, head, penalty), penalty)
-
-    def _scaling(self, examples: Examples, head: Head, penalty: float) -> Scaling:
-        return scaling_of(examples, head.weight, bool(self.fit_intercept), penalty, head.stiffness)
+    def _objective(self, examples: Examples, truth: Truth, weight: Matrix) -> Objective:
+        total = float(weight.sum())
+        if not total > 0.0:
+            raise ValueError("fit(sample_weight): expected an example that counts, got weights that are all zero.")
+        C = math.inf if math.inf == self.C else checks.require_positive(self.C, "C=")
+        ratio = checks.require_fraction(self.l1_ratio, "l1_ratio=")
+        penalty, sparsity = (1.0 - ratio) / (C * total), ratio / (C * total)
+        head = head_for(self.loss, truth, weight / total, single=self._single)
+        full = solver_for(self.solver, head, sparsity) is not proximal
+        scaling = scaling_of(examples, head.weight, bool(self.fit_intercept), penalty, head.stiffness, full=full)
+        return Objective(examples, head, scaling, penalty, sparsity)
 
     def _start(self, objective: Objective, truth: Truth) -> Matrix:
         shape = (objective.columns, objective.features)
@@ -173,73 +214,74 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
             return objective.start(self.coef_, self.intercept_)
         return np.zeros(objective.size)
 
-    def _solve(self, objective: Objective, start: Matrix) -> Optimum:
-        checks.require_choice(self.solver, tuple(SOLVERS), "solver=")
+    def _solve(self, objective: Objective, start: Matrix, told: Told | None) -> Optimum:
         tol, steps = checks.require_positive(self.tol, "tol="), checks.require_count(self.max_iter, "max_iter=")
-        if self.solver == "newton-cg" and not objective.head.has_curvature:
-            raise OptionError("solver=", '"auto" or "lbfgs" for this loss', '"newton-cg"', "It has no curvature here.")
-        found = SOLVERS[self.solver](objective, start, tol, steps)
-        if not found.converged:
+        solver = solver_for(self.solver, objective.head, objective.sparsity)
+        return solved(solver, objective, start, tol, steps, told)
+
+    def _separable(self, objective: Objective, found: Optimum) -> Separation | None:
+        likelihood = isinstance(objective.head, (SoftmaxCrossEntropy, SigmoidCrossEntropy))
+        if not likelihood or objective.penalty or objective.sparsity:
+            return None
+        return separation(objective, found.v, converged=found.converged)
+
+    def _tell(self, found: Optimum) -> None:
+        """Warnings to the caller of ``fit``."""
+        reached = f"The gradient is {found.gradient:.3g} after {found.steps} steps, tol={self.tol:g}"
+        if self.separable_ is not None:
             warnings.warn(
-                f"The gradient is {found.gradient:.3g} after {found.steps} steps, tol={tol:g}: {found.message}",
-                ConvergenceWarning,
+                f"The classes are separated ({self.separable_}): larger coefficients raise the likelihood for ever, "
+                f"and it has no maximum. {reached}, where the solver stopped. Write a finite C, such as C=1.0.",
+                SeparationWarning,
                 stacklevel=4,
             )
-        return found
+        elif not found.converged:
+            warnings.warn(f"{reached}: {found.message}", ConvergenceWarning, stacklevel=4)
 
-    def _weights(self, truth: Truth, weight: Matrix) -> Matrix:
-        """The weight of each example, that of its class included."""
-        if truth.counted is not None:
-            weight = np.where(truth.counted, weight, 0.0)
-        if self.class_weight is None:
-            return weight
-        if truth.independent:
-            raise OptionError("class_weight=", "None for Indicators", repr(self.class_weight))
-        if truth.values.ndim == 1:
-            names = truth.classes[truth.values]
-            return weight * compute_class_weight(self.class_weight, classes=truth.classes, y=names)[truth.values]
-        if self.class_weight == "balanced":
-            mass = (truth.values * weight[:, None]).sum(axis=0)
-            each = mass.sum() / (len(mass) * np.where(mass > 0, mass, np.inf))
-        else:
-            each = np.array([self.class_weight.get(k, 1.0) for k in truth.classes], np.float64)
-        return weight * (truth.values @ each)
+    def duality_gap(self, X: Matrix, y: Any, sample_weight: Any = None) -> float:
+        """An upper bound of how far the objective is above the least there is: a certificate, in nats.
 
-    def _scores(self, X: Matrix) -> Matrix:
+        The bound is that of Fenchel's duality, computed in float64 at ``coef_`` and ``intercept_``. Arguments as of
+        ``fit``, with the data that it was given.
+
+        Raises
+        ------
+        OptionError
+            C = ∞, or another loss than the cross-entropy.
+        """
+        objective = self._certified(X, y, sample_weight, "duality_gap")
+        if not objective.penalty and not objective.sparsity:
+            raise OptionError("duality_gap, C=", "a finite C", repr(self.C), "Without a penalty: newton_decrement.")
+        return duality_gap(objective, self.coef_.astype(np.float64), self.intercept_.astype(np.float64))
+
+    def newton_decrement(self, X: Matrix, y: Any, sample_weight: Any = None) -> float:
+        """½·gᵀ·H⁻¹·g: how much lower the objective is where a parabola through it is least. Near the optimum that is
+        the distance to it; it is no bound. Arguments as of ``duality_gap``.
+
+        Raises
+        ------
+        OptionError
+            A penalty that is not smooth, or another loss than the cross-entropy.
+        """
+        objective = self._certified(X, y, sample_weight, "newton_decrement")
+        if objective.sparsity:
+            raise OptionError("newton_decrement, l1_ratio=", "0", repr(self.l1_ratio), "There is duality_gap.")
+        with threadpool_limits(1, user_api="blas"):
+            return newton_decrement(objective, objective.start(self.coef_, self.intercept_))
+
+    def _certified(self, X: Matrix, y: Any, sample_weight: Any, name: str) -> Objective:
+        """The objective of the data ``fit`` was given, in float64."""
         check_is_fitted(self)
         X = validate_data(
-            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], order="C", reset=False,
-            accept_large_sparse=False,
-        )  # fmt: skip
-        return np.asarray(X @ self.coef_.T + self.intercept_)
-
-    def decision_function(self, X: Matrix) -> Matrix:
-        """The scores X·Wᵀ + b (N, K); of two classes the second's less the first's (N,)."""
-        z = self._scores(X)
-        if self._single:
-            return z[:, 0]
-        return z[:, 1] - z[:, 0] if len(self.classes_) == 2 and not self._independent else z
-
-    def predict_log_proba(self, X: Matrix) -> Matrix:
-        """log q of every class (N, K), exact where q is 0 or 1 in floating point; of Indicators log of each yes."""
-        z = self._scores(X)
-        if self._independent:
-            return -np.logaddexp(0.0, -z)
-        if self._single:
-            z = np.concatenate([np.zeros_like(z), z], axis=1)
-        peak = z.max(axis=1, keepdims=True)
-        return z - peak - np.log(np.exp(z - peak).sum(axis=1, keepdims=True))
-
-    def predict_proba(self, X: Matrix) -> Matrix:
-        """q of every class (N, K); of Indicators the probability of each yes."""
-        return np.exp(self.predict_log_proba(X))
-
-    def predict(self, X: Matrix) -> Matrix:
-        """The most likely class of each row; of Indicators 0 and 1 (N, K)."""
-        z = self._scores(X)
-        if self._independent:
-            return (z > 0).astype(np.int64)
-        return self.classes_[(z[:, 0] > 0).astype(np.intp) if self._single else z.argmax(axis=1)]
+            self, X, accept_sparse="csr", dtype=np.float64, order="C", reset=False, accept_large_sparse=False
+        )
+        truth, weight = self._counted(X, y, sample_weight)
+        if not np.array_equal(truth.classes, self.classes_):
+            raise DataError(f"{name}(y)", f"the classes of fit, {self.classes_}", str(truth.classes))
+        objective = self._objective(Examples(X), truth, weight)
+        if not isinstance(objective.head, (SoftmaxCrossEntropy, SigmoidCrossEntropy)):
+            raise OptionError(f"{name}, loss=", '"cross-entropy"', repr(self.loss))
+        return objective
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 
@@ -13,8 +13,8 @@ from xent.linear_model import compiled
 Matrix = Any
 _Found = TypeVar("_Found")
 
-#: A block is so large that its rows stay in the cache that a processor has for itself, and its calls cost little.
-_BLOCK_BYTES, _LEAST_ROWS, _MOST_ROWS = 2**19, 256, 16384
+#: A block is so small that its rows stay in a cache, and so large that the calls for it cost little.
+_BLOCK_BYTES, _LEAST_ROWS, _MOST_ROWS = 2**22, 256, 16384
 #: Sums of one part are made by one thread, so that a result does not depend on how many threads there are.
 _PARTS, _PART_NUMBERS = 8, 2**23
 
@@ -75,6 +75,9 @@ class SparseBlock:
 class Examples:
     """X (N, D), dense or in CSR form, float32 or float64."""
 
+    #: Whether so much memory as X takes may be taken for what is made of it.
+    in_memory: ClassVar[bool] = True
+
     def __init__(self, X: Matrix) -> None:
         self.X = X
         self.sparse = not isinstance(X, np.ndarray)
@@ -84,7 +87,8 @@ class Examples:
         #: What a pass over them costs, in numbers.
         self.numbers = numbers
         row = max(1, numbers // max(1, self.count)) * self.dtype.itemsize
-        self._rows = int(min(max(_BLOCK_BYTES // row, _LEAST_ROWS), _MOST_ROWS))
+        #: Rows of a block at most.
+        self.most = int(min(max(_BLOCK_BYTES // row, _LEAST_ROWS), _MOST_ROWS))
 
     def block(self, begin: int, end: int) -> Block:
         if not self.sparse:
@@ -93,13 +97,13 @@ class Examples:
         return SparseBlock(indptr[begin : end + 1], self.X.indices, self.X.data)
 
     def blocks(self, begin: int, end: int) -> Iterator[tuple[int, int, Block]]:
-        for low in range(begin, end, self._rows):
-            high = min(low + self._rows, end)
+        for low in range(begin, end, self.most):
+            high = min(low + self.most, end)
             yield low, high, self.block(low, high)
 
     def in_parts(self, numbers: int, work: Callable[[int, int], _Found]) -> list[_Found]:
         """work(begin, end) of each part of the rows, over threads; ``numbers``: how many a part's result has."""
-        parts = max(1, min(_PARTS, _PART_NUMBERS // max(1, numbers), -(-self.count // self._rows)))
+        parts = max(1, min(_PARTS, _PART_NUMBERS // max(1, numbers), -(-self.count // self.most)))
         if thread_count() > 1 and self.count > 2 * _LEAST_ROWS:
             parts = max(parts, 2)
         found: list[Any] = [None] * parts

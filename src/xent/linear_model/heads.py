@@ -7,13 +7,13 @@ hold whatever factor the mean has.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from copy import copy
 from typing import Any, ClassVar
 
 import numpy as np
 
 from xent.core.predictions import Logits
 from xent.core.targets import Distribution, Indicators, Labels
-from xent.functional import hinge
 from xent.kernels.cpu import cpu
 from xent.kernels.protocol import HardTarget, RowCoefficients, SoftTarget, Target
 from xent.linear_model import compiled
@@ -24,13 +24,17 @@ Matrix = Any
 class Head(ABC):
     """Σ w·L(P, z) over rows, with its gradient by z."""
 
-    #: Whether ``curvature`` is there: the loss is convex in the scores and has a second derivative.
-    convex: ClassVar[bool] = True
-    has_curvature: ClassVar[bool] = False
+    #: Whether a constant in all classes changes nothing.
+    shift_free: ClassVar[bool] = False
 
     def __init__(self, truth: Matrix, weight: Matrix, columns: int) -> None:
         #: One class index a row, or a row of numbers (N, K).
         self.truth, self.weight, self.columns = truth, weight, columns
+
+    @property
+    def has_curvature(self) -> bool:
+        """Whether ``curvature`` is there: the loss is convex in the scores and has a second derivative."""
+        return False
 
     @property
     def stiffness(self) -> float:
@@ -41,23 +45,29 @@ class Head(ABC):
     def value(self, z: Matrix, low: int, high: int) -> tuple[float, Matrix]:
         """(Σ w·L, its gradient by z) of rows low … high."""
 
-    def predicted(self, z: Matrix) -> Matrix:
-        """q of scores, for ``curvature``."""
+    def predicted(self, z: Matrix, low: int, high: int) -> Matrix:
+        """What ``curvature`` needs to know of the scores of rows low … high, which may be overwritten: q."""
         raise NotImplementedError
 
     def curvature(self, q: Matrix, d: Matrix, low: int, high: int) -> Matrix:
-        """The second derivative by z, at q, times d."""
+        """The second derivative by z, at q, times d, which may be overwritten."""
         raise NotImplementedError
 
     def some(self, rows: Matrix) -> Head:
         """The head of those rows alone."""
-        return type(self)(self.truth[rows], self.weight[rows], self.columns)
+        found = copy(self)
+        found.truth, found.weight = self.truth[rows], self.weight[rows]
+        return found
 
 
 class SoftmaxCrossEntropy(Head):
     """−Σ t·log softmax(z)."""
 
-    has_curvature = True
+    shift_free = True
+
+    @property
+    def has_curvature(self) -> bool:
+        return True
 
     def target(self, low: int, high: int) -> Target:
         truth = self.truth[low:high]
@@ -68,8 +78,8 @@ class SoftmaxCrossEntropy(Head):
         losses, gradient = cpu.row_fused(z, self.target(low, high), "logits", weight)
         return float(np.dot(weight, losses)), gradient
 
-    def predicted(self, z: Matrix) -> Matrix:
-        return cpu.row_gradient(z, None, "logits", RowCoefficients(a=np.ones(len(z), z.dtype)))
+    def predicted(self, z: Matrix, low: int, high: int) -> Matrix:
+        return softmax(z)
 
     def curvature(self, q: Matrix, d: Matrix, low: int, high: int) -> Matrix:
         compiled.softmax_curvature(q, d, self.weight[low:high], d)
@@ -79,7 +89,9 @@ class SoftmaxCrossEntropy(Head):
 class SigmoidCrossEntropy(Head):
     """−t·log σ(z) − (1 − t)·log(1 − σ(z)) of every column; the truth is a row of numbers."""
 
-    has_curvature = True
+    @property
+    def has_curvature(self) -> bool:
+        return True
 
     def value(self, z: Matrix, low: int, high: int) -> tuple[float, Matrix]:
         truth = np.ascontiguousarray(self.truth[low:high], z.dtype)
@@ -88,8 +100,8 @@ class SigmoidCrossEntropy(Head):
         slopes *= weight[:, None]
         return float(np.dot(weight, losses.sum(axis=1, dtype=np.float64))), slopes
 
-    def predicted(self, z: Matrix) -> Matrix:
-        return np.exp(-cpu.element_statistics(z, "logits")[0])
+    def predicted(self, z: Matrix, low: int, high: int) -> Matrix:
+        return sigmoid(z)
 
     def curvature(self, q: Matrix, d: Matrix, low: int, high: int) -> Matrix:
         d *= q
@@ -101,11 +113,11 @@ class SigmoidCrossEntropy(Head):
 class SoftmaxSquaredError(Head):
     """Σ_k (t_k − q_k)² of q = softmax(z): not convex in z. Its gradient is 2q∘(q − t − ⟨q, q − t⟩)."""
 
-    convex = False
+    shift_free = True
 
     def value(self, z: Matrix, low: int, high: int) -> tuple[float, Matrix]:
-        q = SoftmaxCrossEntropy.predicted(self, z)  # type: ignore[arg-type]
-        gap = q - _dense(self.truth[low:high], self.columns, q.dtype)
+        q = softmax(z)
+        gap = q - rows_of(self.truth[low:high], self.columns, q.dtype)
         weight = self.weight[low:high]
         slope = q * (gap - (q * gap).sum(axis=1, keepdims=True))
         return float(np.dot(weight, (gap * gap).sum(axis=1))), 2.0 * weight[:, None] * slope
@@ -115,46 +127,15 @@ class SigmoidSquaredError(Head):
     """(t − q)² of q = σ(z) of every column: not convex in z. Its gradient is 2(q − t)q(1 − q), which dies where the
     model is sure and wrong."""
 
-    convex = False
-
     def value(self, z: Matrix, low: int, high: int) -> tuple[float, Matrix]:
-        q = SigmoidCrossEntropy.predicted(self, z)  # type: ignore[arg-type]
+        q = sigmoid(z)
         gap = q - self.truth[low:high]
         weight = self.weight[low:high]
         return float(np.dot(weight, (gap * gap).sum(axis=1))), 2.0 * weight[:, None] * gap * q * (1.0 - q)
 
 
-class SoftmaxHinge(Head):
-    """max_j (z_j + 1[j ≠ y]) − z_y, in expectation over the truth. A subgradient, where the largest is not alone."""
-
-    def value(self, z: Matrix, low: int, high: int) -> tuple[float, Matrix]:
-        truth, weight = self.truth[low:high], self.weight[low:high]
-        P = Labels(truth) if truth.ndim == 1 else Distribution(truth)
-        losses = hinge(P, Logits(z), reduction="none")
-        mass = _dense(truth, self.columns, z.dtype)
-        slope = -mass * weight[:, None]
-        rows = np.arange(len(z))
-        for k in range(self.columns):
-            rival = z + 1.0
-            rival[:, k] -= 1.0
-            slope[rows, rival.argmax(axis=1)] += weight * mass[:, k]
-        return float(np.dot(weight, losses)), slope
-
-
-class SigmoidHinge(Head):
-    """max(0, 1 − (2t − 1)·z) of every column; for a soft truth t·max(0, 1 − z) + (1 − t)·max(0, 1 + z)."""
-
-    def value(self, z: Matrix, low: int, high: int) -> tuple[float, Matrix]:
-        t, weight = self.truth[low:high], self.weight[low:high]
-        losses = hinge(Indicators(t), Logits(z), reduction="none").sum(axis=1, dtype=np.float64)
-        slope = (1.0 - t) * (z > -1.0) - t * (z < 1.0)
-        return float(np.dot(weight, losses)), weight[:, None] * slope
-
-
 class Custom(Head):
-    """A loss of ``xent.losses``; whether it is convex nobody knows."""
-
-    convex = False
+    """A loss of ``xent.losses``; whether it is convex, or sees a constant in all classes, nobody knows."""
 
     def __init__(self, truth: Matrix, weight: Matrix, columns: int, loss: Any = None, rows: bool = True) -> None:
         super().__init__(truth, weight, columns)
@@ -169,11 +150,18 @@ class Custom(Head):
         found, gradient = self.loss.value_and_grad(P, Logits(z), weight=weight, reduction="sum")
         return float(found), gradient
 
-    def some(self, rows: Matrix) -> Head:
-        return Custom(self.truth[rows], self.weight[rows], self.columns, self.loss, self.rows)
+
+def softmax(z: Matrix) -> Matrix:
+    """q of rows of scores."""
+    return cpu.row_gradient(z, None, "logits", RowCoefficients(a=np.ones(len(z), z.dtype)))
 
 
-def _dense(truth: Matrix, columns: int, dtype: Any) -> Matrix:
+def sigmoid(z: Matrix) -> Matrix:
+    """q of every score."""
+    return np.exp(-cpu.element_statistics(z, "logits")[0])
+
+
+def rows_of(truth: Matrix, columns: int, dtype: Any) -> Matrix:
     """The truth as rows of numbers."""
     if truth.ndim > 1:
         return truth

@@ -1,7 +1,7 @@
-"""F(W, b) = Σ w·L(P, X·Wᵀ + b)/s + (λ/2)·‖W‖², and what solvers ask of it: value, gradient, curvature.
+"""F(W, b) = Σ w·L(P, X·Wᵀ + b)/s + (λ₂/2)·‖W‖² + λ₁·‖W‖₁, and what solvers ask of it: value, gradient, curvature.
 
 Each is one pass over the examples: of a block of rows the scores, what the head makes of them, and their part of the
-result, while the block is in cache. s = Σ w, λ = 1/(C·s).
+result, while the block is in cache. s = Σ w, λ₁ + λ₂ = 1/(C·s).
 """
 
 from __future__ import annotations
@@ -22,12 +22,18 @@ _KEPT = 2**28
 
 
 class Objective:
-    """F in the coordinates of a ``Scaling``, as a function of one vector: V by rows, then c where there is one."""
+    """F in the coordinates of a ``Scaling``, as a function of one vector: V by rows, then c where there is one.
 
-    def __init__(self, examples: Examples, head: Head, scaling: Scaling, penalty: float) -> None:
-        self.examples, self.head, self.scaling, self.penalty = examples, head, scaling, penalty
+    ``penalty`` is λ₂ and ``sparsity`` λ₁. Value, gradient and curvature are those of F without λ₁·‖W‖₁, which has
+    none; in coordinates of a diagonal it is ⟨``thresholds``, |v|⟩.
+    """
+
+    def __init__(self, examples: Examples, head: Head, scaling: Scaling, penalty: float, sparsity: float = 0.0) -> None:
+        self.examples, self.head, self.scaling = examples, head, scaling
+        self.penalty, self.sparsity = penalty, sparsity
         self.columns, self.features = head.columns, examples.features
         self.intercept = scaling.intercept
+        self._ones = np.empty(0)
         #: How many passes over the examples were made, with gradients and with products.
         self.passes = 0.0
 
@@ -52,8 +58,19 @@ class Objective:
         """The vector of W and b."""
         return self.joined(*self.scaling.coordinates(np.asarray(W, np.float64), np.asarray(b, np.float64)))
 
+    @property
+    def thresholds(self) -> Matrix:
+        """λ₁ in the units of each coordinate; none of c."""
+        assert self.scaling.T.ndim == 1
+        each = np.broadcast_to(self.sparsity * self.scaling.T, (self.columns, self.features))
+        return self.joined(each, np.zeros(self.columns))
+
+    def sparse_part(self, v: Matrix) -> float:
+        """λ₁·‖W‖₁."""
+        return float(self.thresholds @ np.abs(v)) if self.sparsity else 0.0
+
     def __call__(self, v: Matrix) -> tuple[float, Matrix]:
-        """(F, its gradient)."""
+        """(F, its gradient), without λ₁·‖W‖₁."""
         W, b = self.weights(v)
         value, by_W, by_b = self.data_term(W, b)
         value += 0.5 * self.penalty * float(np.vdot(W, W))
@@ -63,7 +80,7 @@ class Objective:
     def data_term(self, W: Matrix, b: Matrix) -> tuple[float, Matrix, Matrix]:
         """Σ w·L/s with its derivatives by W and b."""
         self.passes += 1
-        w, shift = self._operands(W, b)
+        w, shift = self.operands(W, b)
 
         def part(begin: int, end: int) -> tuple[float, Matrix, Matrix]:
             total, by_w, by_b = 0.0, np.zeros((self.features, self.columns)), np.zeros(self.columns)
@@ -74,7 +91,7 @@ class Objective:
                 value, g = self.head.value(z, low, high)
                 total += value
                 block.pull(g, by_w)
-                by_b += g.sum(axis=0, dtype=np.float64)
+                by_b += self._column_sums(g)
             return total, by_w, by_b
 
         found = self.examples.in_parts(w.size, part)
@@ -83,17 +100,18 @@ class Objective:
 
     def curvature(self, v: Matrix) -> Callable[[Matrix], Matrix]:
         """d ↦ F″(v)·d, for a head that has a second derivative."""
-        w, shift = self._operands(*self.weights(v))
+        w, shift = self.operands(*self.weights(v))
         kept: dict[int, Matrix] = {}
-        keep = self.examples.count * self.columns * self.examples.dtype.itemsize <= _KEPT
+        size = self.examples.count * self.columns * self.examples.dtype.itemsize
+        keep = self.examples.in_memory and size <= _KEPT
 
-        def predicted(low: int, block: Any) -> Matrix:
+        def predicted(low: int, high: int, block: Any) -> Matrix:
             if low in kept:
                 return kept[low]
             z = block.scores(w)
             if shift is not None:
                 z += shift
-            q = self.head.predicted(z)
+            q = self.head.predicted(z, low, high)
             if keep:
                 kept[low] = q
             return q
@@ -101,18 +119,18 @@ class Objective:
         def times(d: Matrix) -> Matrix:
             self.passes += 1
             D, c = self.weights(d)
-            direction, along = self._operands(D, c)
+            direction, along = self.operands(D, c)
 
             def part(begin: int, end: int) -> tuple[Matrix, Matrix]:
                 by_w, by_b = np.zeros((self.features, self.columns)), np.zeros(self.columns)
                 for low, high, block in self.examples.blocks(begin, end):
-                    q = predicted(low, block)
+                    q = predicted(low, high, block)
                     dz = block.scores(direction)
                     if along is not None:
                         dz += along
                     g = self.head.curvature(q, dz, low, high)
                     block.pull(g, by_w)
-                    by_b += g.sum(axis=0, dtype=np.float64)
+                    by_b += self._column_sums(g)
                 return by_w, by_b
 
             found = self.examples.in_parts(direction.size, part)
@@ -121,7 +139,13 @@ class Objective:
 
         return times
 
-    def _operands(self, W: Matrix, b: Matrix) -> tuple[Matrix, Matrix | None]:
+    def _column_sums(self, g: Matrix) -> Matrix:
+        """Σ over rows, by BLAS: NumPy goes through memory against its order."""
+        if len(self._ones) < len(g):
+            self._ones = np.ones(len(g), self.examples.dtype)
+        return self._ones[: len(g)] @ g
+
+    def operands(self, W: Matrix, b: Matrix) -> tuple[Matrix, Matrix | None]:
         """W and b as a block takes them: (D, K) side by side, in the type of X."""
         dtype = self.examples.dtype
         return np.ascontiguousarray(W.T, dtype), b.astype(dtype) if self.intercept else None

@@ -19,13 +19,11 @@ Matrix = Any
 
 #: So many features may have a full matrix, of so many products.
 _FULL, _PRODUCTS = 768, 2e9
-#: What a feature varies at least, of its own mean square: one that does not vary has no scale.
-_RELATIVE = 1e-14
 
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """W = V·Tᵀ and b = u·c − W·μ; ``T`` (D, D), or (D,) for a diagonal."""
+    """W = V·Tᵀ and b = u·c − W·μ; ``T`` (D, D), or (D,) for a diagonal. Where a row is 0, a feature stays out."""
 
     mean: Matrix
     T: Matrix
@@ -38,8 +36,11 @@ class Scaling:
         return W, self.u * c - W @ self.mean if self.intercept else c
 
     def coordinates(self, W: Matrix, b: Matrix) -> tuple[Matrix, Matrix]:
-        """(V, c)."""
-        V = W / self.T if self.T.ndim == 1 else np.linalg.solve(self.T, W.T).T
+        """(V, c); without the weights of features that stay out, which are then in c."""
+        if self.T.ndim == 1:
+            V = np.divide(W, self.T, out=np.zeros_like(W), where=np.broadcast_to(self.T != 0.0, W.shape))
+        else:
+            V = np.linalg.lstsq(self.T, W.T, rcond=None)[0].T
         return V, (b + W @ self.mean) / self.u if self.intercept else b
 
     def gradient(self, by_W: Matrix, by_b: Matrix) -> tuple[Matrix, Matrix]:
@@ -65,12 +66,8 @@ def scaling_of(examples: Examples, weight: Matrix, intercept: bool, penalty: flo
     # What is left of a constant feature is rounding.
     variance = np.where(variance > 8 * np.finfo(np.float64).eps * squares, variance, 0.0)
     u = bend**-0.5
-    diagonal = bend * variance + penalty
-    # A feature that never varies, without a penalty on it, can be anything: in units of its own.
-    constant = bend * np.maximum(squares, float(variance.max(initial=0.0)))
-    varies = diagonal > _RELATIVE * bend * squares
-    diagonal = np.where(varies, diagonal, np.where(constant > 0, constant, 1.0))
-    unit = 1.0 / np.sqrt(diagonal)
+    # A feature that does not vary stays out: what it could do the intercept does.
+    unit = np.where(variance > 0.0, 1.0 / np.sqrt(np.where(variance > 0.0, bend * variance + penalty, 1.0)), 0.0)
     if not full or examples.features > _FULL:
         return Scaling(mean, unit, u, intercept)
     step = max(1, examples.count // _sample(examples.features))

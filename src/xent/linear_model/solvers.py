@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.sparse.linalg import LinearOperator, cg
 
 from xent.linear_model.objective import Objective
-from xent.linear_model.sampling import shared
+from xent.linear_model.sampling import affordable, shared
 
 Vector = Any
-Solver: TypeAlias = Literal["auto", "lbfgs", "newton-cg", "gradient-descent"]
 
 #: Correction pairs of L-BFGS.
 _MEMORY = 20
-#: Examples below which all of them are used from the start, and the share that the first steps use.
-_MANY, _SHARE = 20_000, 16
-#: How far the steps on the share go, and how many are taken before Newton's where there is none.
-_BEGIN, _PATIENCE = 1e-2, 100
-#: How far a Newton system is solved, in how many products at most, and how much shorter a step makes the gradient.
-_SOLVED, _SYSTEM, _SHORTER = 0.05, 500, 0.3
+#: Examples from which on the first steps use a share of them, and the share.
+MANY, SHARE = 20_000, 16
+#: How far the steps on a share go, how many they are at most, and how many are taken before Newton's on all.
+_BEGIN, _BEGIN_STEPS, _PATIENCE = 1e-2, 100, 100
+#: How far a Newton system is solved, in how many products at most, and how much shorter a step on a share makes the
+#: gradient of all.
+_SOLVED, _PRODUCTS, _SHORTER = 0.05, 500, 0.3
+#: Shortenings of a step at most, and what it is to bring of the descent that its slope promises.
+_SHORTENINGS, _ENOUGH = 40, 1e-4
+
+#: A curvature of so much of the largest is rounding.
+_FLAT = 1e-15
+
+SMALL = "The gradient is small."
+USED_UP = "The steps are used up: a larger max_iter goes on."
+ROUNDING = "No step lowers the objective: the rest is rounding. A larger tol takes it for zero; float64 has less."
 
 
 @dataclass(frozen=True)
@@ -49,10 +58,14 @@ class Optimum:
     trace: tuple[Trace, ...]
 
 
-class _Watched:
+#: Called after each step on all examples with the step and where it came to.
+Told: TypeAlias = Callable[[Trace, Vector], None]
+
+
+class Watched:
     """The objective, with what it said last: SciPy's solvers ask for value and gradient, and tell of steps."""
 
-    def __init__(self, objective: Objective, told: Callable[[Trace], None] | None) -> None:
+    def __init__(self, objective: Objective, told: Told | None) -> None:
         self.objective, self.told = objective, told
         self.at: Vector | None = None
         self.value, self.gradient = np.inf, np.empty(0)
@@ -66,18 +79,18 @@ class _Watched:
 
     def step(self, v: Vector) -> None:
         value, gradient = self(v)
-        self.trace.append(Trace(self.objective.passes, value, _largest(gradient)))
+        self.trace.append(Trace(self.objective.passes, value, largest(gradient)))
         if self.told is not None:
-            self.told(self.trace[-1])
+            self.told(self.trace[-1], v)
 
 
-def _largest(g: Vector) -> float:
+def largest(g: Vector) -> float:
     return float(np.max(np.abs(g), initial=0.0))
 
 
-def lbfgs(objective: Objective, v: Vector, tol: float, steps: int, told: Any = None) -> Optimum:
+def lbfgs(objective: Objective, v: Vector, tol: float, steps: int, told: Told | None = None) -> Optimum:
     """Quasi-Newton: SciPy's L-BFGS-B without bounds."""
-    watched = _Watched(objective, told)
+    watched = Watched(objective, told)
     # SciPy's first step has length 1, whatever the gradient. The second derivative is about the identity here, so a
     # step as long as the gradient is right: lengths in its units, and values in its square.
     unit = float(np.linalg.norm(watched(v)[1])) or 1.0
@@ -92,118 +105,164 @@ def lbfgs(objective: Objective, v: Vector, tol: float, steps: int, told: Any = N
         jac=True,
         method="L-BFGS-B",
         callback=lambda x: watched.step(unit * x),
-        options={"maxiter": steps, "maxfun": 20 * steps, "gtol": tol / unit, "ftol": 0.0, "maxcor": _MEMORY,
-                 "maxls": 50},
-    )  # fmt: skip
+        options={
+            "maxiter": steps,
+            "maxfun": 20 * steps,
+            "gtol": tol / unit,
+            "ftol": 0.0,
+            "maxcor": _MEMORY,
+            "maxls": 20,
+        },
+    )
     return _optimum(watched, unit * found.x, found.nit, tol, str(found.message))
 
 
-def newton_cg(objective: Objective, v: Vector, tol: float, steps: int, told: Any = None) -> Optimum:
-    """Newton's method in a trust region, its systems solved by conjugate gradients: SciPy's trust-ncg."""
-    watched = _Watched(objective, told)
-    product: dict[str, Any] = {"at": None}
-
-    def times(at: Vector, d: Vector) -> Vector:
-        if product["at"] is None or not np.array_equal(product["at"], at):
-            product.update(at=np.array(at), times=objective.curvature(at))
-        return product["times"](d)
-
-    found = minimize(
-        watched,
-        v,
-        jac=True,
-        hessp=times,
-        method="trust-ncg",
-        callback=watched.step,
-        options={"maxiter": steps, "gtol": tol, "initial_trust_radius": 10.0, "max_trust_radius": 1e6},
-    )
-    return _optimum(watched, found.x, found.nit, tol, str(found.message))
+def newton_cg(objective: Objective, v: Vector, tol: float, steps: int, told: Told | None = None) -> Optimum:
+    """Newton's method: its systems solved by conjugate gradients, the more exactly the nearer the optimum is."""
+    return _newton(objective, v, tol, steps, told, 1)
 
 
-def gradient_descent(objective: Objective, v: Vector, tol: float, steps: int, told: Any = None) -> Optimum:
-    """Steepest descent: along the gradient as far as the last step's curvature suggests, halved until it goes down."""
-    watched = _Watched(objective, told)
-    value, gradient = watched(v)
-    length: float = 1.0
-    message, taken = "The steps are used up.", steps
+def _newton(objective: Objective, v: Vector, tol: float, steps: int, told: Told | None, share: int) -> Optimum:
+    """Newton's method with the curvature of one in ``share`` of the examples, and of more of them where a step does not
+    bring the gradient of all down enough."""
+    watched = Watched(objective, told)
+    part, share = part_of(objective, share)
+    while True:
+        value, gradient = watched(v)
+        if largest(gradient) <= tol or len(watched.trace) >= steps:
+            return _optimum(watched, v, len(watched.trace), tol, SMALL if largest(gradient) <= tol else USED_UP)
+        before = part.passes
+        exact = _SOLVED if share > 1 else min(_SOLVED, math.sqrt(float(np.linalg.norm(gradient))))
+        direction = conjugate_gradients(part.curvature(v), -gradient, exact, _PRODUCTS)
+        if share > 1:
+            objective.passes += (part.passes - before) / share
+        new, _ = downhill(watched, v, direction, 1.0)
+        shorter = largest(watched.gradient) / largest(gradient)
+        if share == 1 and (new is None or (watched.value >= value and shorter > 0.5)):
+            return _optimum(watched, v, len(watched.trace), tol, ROUNDING)
+        if new is not None:
+            v = new
+            watched.step(v)
+        if share > 1 and (new is None or shorter > _SHORTER):
+            part, share = part_of(objective, share // 4)
+
+
+def part_of(objective: Objective, share: int) -> tuple[Objective, int]:
+    """(The objective of a share of the examples, the share); of all, where the share is more than memory takes or
+    nothing in it counts."""
+    found = shared(objective, share) if affordable(objective, share) == share else None
+    return (objective, 1) if found is None else (found, max(share, 1))
+
+
+def gradient_descent(objective: Objective, v: Vector, tol: float, steps: int, told: Told | None = None) -> Optimum:
+    """Steepest descent: along the gradient as far as the last step's curvature suggests, less until it goes down."""
+    watched = Watched(objective, told)
+    length = 1.0
     for step in range(steps):
-        if _largest(gradient) <= tol:
-            message, taken = "The gradient is small.", step
-            break
-        slope = float(gradient @ gradient)
-        while True:
-            new = v - length * gradient
-            new_value, new_gradient = watched(new)
-            if new_value <= value - 1e-4 * length * slope or length * slope <= 1e-16 * abs(value):
-                break
-            length /= 2.0
-        moved, turned = new - v, new_gradient - gradient
+        _, gradient = watched(v)
+        if largest(gradient) <= tol:
+            return _optimum(watched, v, step, tol, SMALL)
+        new, length = downhill(watched, v, -gradient, length)
+        if new is None:
+            return _optimum(watched, v, step, tol, ROUNDING)
+        moved, turned = new - v, watched(new)[1] - gradient
         bend = float(moved @ turned)
-        length = float(moved @ moved) / bend if bend > 0 else 2.0 * length
-        v, value, gradient = new, new_value, new_gradient
+        length = float(moved @ moved) / bend if bend > 0.0 else 2.0 * length
+        v = new
         watched.step(v)
-    return _optimum(watched, v, taken, tol, message)
+    return _optimum(watched, v, steps, tol, USED_UP)
 
 
-def _optimum(watched: _Watched, v: Vector, steps: int, tol: float, message: str) -> Optimum:
+def downhill(watched: Watched, v: Vector, d: Vector, length: float) -> tuple[Vector | None, float]:
+    """(v + length·d, length) for a length, at most that given, at which the objective is less; None where none is.
+
+    Where values are too near to tell, the slopes do: Hager and Zhang, "A New Conjugate Gradient Method with Guaranteed
+    Descent and an Efficient Line Search", SIAM Journal on Optimization 16, 2005.
+    """
     value, gradient = watched(v)
-    size = _largest(gradient)
+    slope = float(gradient @ d)
+    noise = 8.0 * float(np.finfo(watched.objective.examples.dtype).eps) * abs(value)
+    for _ in range(_SHORTENINGS):
+        new = v + length * d
+        there, gradient = watched(new)
+        if there <= value + _ENOUGH * length * slope:
+            return new, length
+        if there <= value + noise and float(gradient @ d) <= (2.0 * _ENOUGH - 1.0) * slope:
+            return new, length
+        # To the least of the parabola through what is known.
+        above = there - value - length * slope
+        best = -0.5 * slope * length / above if math.isfinite(above) and above > 0.0 else 0.0
+        length *= min(max(best, 0.1), 0.5)
+    return None, length
+
+
+def conjugate_gradients(times: Callable[[Vector], Vector], b: Vector, exact: float, products: int) -> Vector:
+    """x with ‖A·x − b‖ ≤ exact·‖b‖, for A positive semidefinite; fewer digits after so many products, or where A has no
+    curvature any more."""
+    x, left = np.zeros_like(b), b
+    along, size = b, float(b @ b)
+    goal, most = exact**2 * size, 0.0
+    for product in range(products):
+        if size <= goal:
+            break
+        image = times(along)
+        bend = float(along @ image)
+        most = max(most, bend / float(along @ along))
+        if not bend > _FLAT * most * float(along @ along):
+            return x if product else b
+        length = size / bend
+        x = x + length * along
+        left = left - length * image
+        size, before = float(left @ left), size
+        along = left + size / before * along
+    return x
+
+
+def _optimum(watched: Watched, v: Vector, steps: int, tol: float, message: str) -> Optimum:
+    value, gradient = watched(v)
+    size = largest(gradient)
     return Optimum(np.array(v), value, size, steps, size <= tol, message, tuple(watched.trace))
 
 
-def auto(objective: Objective, v: Vector, tol: float, steps: int, told: Any = None) -> Optimum:
+def auto(objective: Objective, v: Vector, tol: float, steps: int, told: Told | None = None) -> Optimum:
     """Quasi-Newton; where there are many examples on a share of them, and then Newton's method on all.
 
-    Newton's steps use the gradient of all examples, and the second derivative of the share, which grows where a step
-    does not bring the gradient down enough. A head without a second derivative is left to quasi-Newton.
+    Newton's steps use the gradient of all examples, and the curvature of the share. For a head without a second
+    derivative gradient descent ends what quasi-Newton leaves: it needs values to go down, and rounding hides that.
     """
     if not objective.head.has_curvature:
-        return lbfgs(objective, v, tol, steps, told)
-    if objective.examples.count >= _MANY:
-        part = shared(objective, _SHARE)
-        first = lbfgs(part, v, max(tol, _BEGIN), min(steps, 100))
-        objective.passes += part.passes / _SHARE
-        v, share = first.v, _SHARE
-    else:
-        first = lbfgs(objective, v, tol, min(steps, _PATIENCE), told)
-        part, v, share = objective, first.v, 1
-        if first.converged:
-            return first
-    last = _sampled_newton(objective, part, share, v, tol, max(1, steps - first.steps), told)
-    trace = (first.trace if share == 1 else ()) + last.trace
-    return replace(last, steps=first.steps + last.steps, trace=trace)
+        return lbfgs_then(gradient_descent, objective, v, tol, steps, told)
+    if objective.examples.count < MANY:
+        return lbfgs_then(newton_cg, objective, v, tol, steps, told, _PATIENCE)
+    part, share = part_of(objective, affordable(objective, SHARE))
+    begun = 0
+    # The share would only lead away from where an earlier fit came to.
+    if share > 1 and steps > 1 and not v.any():
+        first = lbfgs(part, v, max(tol, _BEGIN), min(steps // 2, _BEGIN_STEPS))
+        objective.passes += part.passes / share
+        v, begun = first.v, first.steps
+    found = _newton(objective, v, tol, steps - begun, told, share)
+    return replace(found, steps=begun + found.steps)
 
 
-def _sampled_newton(
-    objective: Objective, part: Objective, share: int, v: Vector, tol: float, steps: int, told: Any
+def lbfgs_then_newton(objective: Objective, v: Vector, tol: float, steps: int, told: Told | None = None) -> Optimum:
+    """Quasi-Newton, and Newton's method from where that stopped short of the tolerance."""
+    last = newton_cg if objective.head.has_curvature else gradient_descent
+    return lbfgs_then(last, objective, v, tol, steps, told)
+
+
+def lbfgs_then(
+    last: Callable[..., Optimum],
+    objective: Objective,
+    v: Vector,
+    tol: float,
+    steps: int,
+    told: Told | None,
+    patience: int | None = None,
 ) -> Optimum:
-    watched = _Watched(objective, told)
-    value, gradient = watched(v)
-    taken, message = 0, "The steps are used up."
-    while taken < steps:
-        if _largest(gradient) <= tol:
-            message = "The gradient is small."
-            break
-        before = part.passes
-        direction, _ = cg(LinearOperator((v.size, v.size), part.curvature(v), dtype=np.float64), -gradient,
-                          rtol=_SOLVED, maxiter=_SYSTEM)  # fmt: skip
-        if share > 1:
-            objective.passes += (part.passes - before) / share
-        slope, length = float(gradient @ direction), 1.0
-        while True:
-            new_value, new = watched(v + length * direction)
-            if new_value <= value + 1e-4 * length * slope or length < 1e-6:
-                break
-            length /= 2.0
-        shorter = _largest(new) / _largest(gradient)
-        if new_value > value and share == 1:
-            message = "No step along Newton's direction goes down: the precision of the examples is reached."
-            break
-        if new_value <= value:
-            v, value, gradient = v + length * direction, new_value, new
-            watched.step(v)
-        taken += 1
-        if shorter > _SHORTER and share > 1:
-            share = max(1, share // 4)
-            part = shared(objective, share)
-    return _optimum(watched, v, taken, tol, message)
+    """Quasi-Newton for so many steps, and another method from where that stopped short of the tolerance."""
+    found = lbfgs(objective, v, tol, steps if patience is None else min(patience, steps), told)
+    if found.converged:
+        return found
+    end = last(objective, found.v, tol, steps - found.steps, told)
+    return replace(end, steps=found.steps + end.steps, trace=found.trace + end.trace)

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 from sklearn.preprocessing import LabelEncoder
+from sklearn.utils import assert_all_finite
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from xent.core.predictions import Logits
 from xent.core.targets import Distribution, Indicators, Labels
-from xent.errors import KindError, ShapeError
+from xent.errors import KindError, OptionError, ShapeError
 from xent.functional.prepare import prepare
 from xent.kernels.coefficients import target_probs
 from xent.kernels.protocol import HardTarget
@@ -43,14 +45,18 @@ def truth_of(y: Any, count: int) -> Truth:
     """
     if isinstance(y, (Labels, Distribution, Indicators)):
         return _typed(y, count)
-    if np.ndim(y) == 2 and np.shape(y)[1] != 1:
+    shape = np.asarray(y).shape
+    if len(shape) == 2 and shape[1] != 1:
         raise KindError(
             "fit(y)",
             "one class an example, or a typed target",
-            f"an array of shape {np.shape(y)}",
+            f"an array of shape {shape}",
             "Write xent.Indicators(y) where each column is a yes or no, xent.Distribution(y) for probabilities.",
         )
     y = column_or_1d(y, warn=True)
+    if len(y) != count:
+        raise ValueError(f"fit(y): expected a class for each of {count} examples, got {len(y)}.")
+    assert_all_finite(y, input_name="y")
     check_classification_targets(y)
     encoder = LabelEncoder()
     values = encoder.fit_transform(y).astype(np.int64)
@@ -80,3 +86,30 @@ def _typed(P: Labels | Distribution | Indicators, count: int) -> Truth:
         return Truth(index.astype(np.int64), classes, counted=call.counted)
     values = np.asarray(call.class_truth() if isinstance(target, HardTarget) else target_probs(target), np.float64)
     return Truth(values, classes, counted=call.counted)
+
+
+def weights_of(truth: Truth, weight: Matrix, class_weight: Any) -> Matrix:
+    """The weight of each example, that of its class included; 0 of one that does not count.
+
+    Raises
+    ------
+    OptionError
+        Class weights of independent yes and no, or that are neither a dict nor "balanced".
+    ValueError
+        A dict with a class that is not there.
+    """
+    if truth.counted is not None:
+        weight = np.where(truth.counted, weight, 0.0)
+    if class_weight is None:
+        return weight
+    if truth.independent:
+        raise OptionError("class_weight=", "None for Indicators", repr(class_weight))
+    hard = truth.values.ndim == 1
+    if isinstance(class_weight, dict):
+        each = compute_class_weight(class_weight, classes=truth.classes, y=truth.classes)
+    elif class_weight == "balanced":
+        mass = np.bincount(truth.values, weight, len(truth.classes)) if hard else weight @ truth.values
+        each = mass.sum() / (len(mass) * np.where(mass > 0.0, mass, np.inf))
+    else:
+        raise OptionError("class_weight=", 'a dict, "balanced" or None', repr(class_weight))
+    return weight * (each[truth.values] if hard else truth.values @ each)

@@ -15,7 +15,23 @@ from typing import Any
 
 from xent.errors import MissingExtraError
 
-__all__ = ["render_html", "write_html"]
+__all__ = ["render_html", "require_charts", "write_html"]
+
+
+def require_charts() -> None:
+    """What draws the charts is installed. Raises MissingExtraError with the line that installs it."""
+    for library in ("altair", "vl_convert"):
+        try:
+            import_module(library)
+        except ModuleNotFoundError as missing:
+            if missing.name != library:
+                raise
+            raise MissingExtraError(
+                "the HTML report",
+                "Vega-Altair and vl-convert to draw its charts",
+                f"no module {library}",
+                'Install them: pip install "xent[cli]"',
+            ) from missing
 
 
 def render_html(result: Mapping[str, Any]) -> str:
@@ -29,18 +45,7 @@ def render_html(result: Mapping[str, Any]) -> str:
             kind.
         MissingExtraError: Vega-Altair or vl-convert is not installed.
     """
-    for library in ("altair", "vl_convert"):
-        try:
-            import_module(library)
-        except ModuleNotFoundError as missing:
-            if missing.name != library:
-                raise
-            raise MissingExtraError(
-                "the HTML report",
-                "Vega-Altair and vl-convert to draw its charts",
-                f"no module {library}",
-                'Install them: pip install "xent[cli]"',
-            ) from missing
+    require_charts()
     from .page import page
 
     return str(page(result))

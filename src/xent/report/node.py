@@ -70,6 +70,12 @@ class Node:
             raise self.refuse(name, "an integer that is not negative", got)
         return got
 
+    def flag(self, name: str) -> bool:
+        got = self._get(name, "true or false")
+        if not isinstance(got, bool):
+            raise self.refuse(name, "true or false", got)
+        return got
+
     def counts(self, name: str) -> list[int]:
         return [self._count(f"{name}[{i}]", x) for i, x in enumerate(self._list(name))]
 

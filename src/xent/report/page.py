@@ -17,6 +17,7 @@ from .sections.definitions import definitions
 from .sections.hardest import hardest
 from .sections.key import key_figures
 from .sections.losses import losses
+from .sections.training import training
 from .sections.verdict import header
 
 
@@ -34,7 +35,7 @@ def page(result: Mapping[str, Any]) -> Markup:
         el("title", "Cross-entropy of " + ", ".join(root.node("input").texts("files")[:3])),
         el("style", Markup(style)),
     )
-    parts = (key_figures, against, calibration, losses, confusions, hardest, definitions)
+    parts = (key_figures, against, calibration, losses, confusions, hardest, training, definitions)
     body = el(
         "body",
         header(root),

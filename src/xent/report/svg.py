@@ -61,6 +61,8 @@ def _rebuild(source: ET.Element, parent: ET.Element) -> None:
     colours = [f"{prefix}-{_token(source, key)}" for key, prefix in _CLASS.items() if _token(source, key)]
     if colours:
         attributes["class"] = " ".join(colours)
+    if tag == "path" and source.get("fill") in _NOTHING:
+        attributes["fill"] = "none"  # SVG would fill what a line encloses
     if tag == "g" and (not len(source) or not attributes or attributes == {"transform": "translate(0,0)"}):
         for child in source:
             _rebuild(child, parent)

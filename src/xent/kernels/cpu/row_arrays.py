@@ -12,7 +12,6 @@ from xent.kernels.coefficients import target_probs
 from xent.kernels.cpu.buffers import gradient_like
 from xent.kernels.cpu.layout import Layout, compact_strides, gathered, layout_of
 from xent.kernels.cpu.memory import as_numpy, from_numpy, plain_vector
-from xent.kernels.cpu.picking import pick
 from xent.kernels.cpu.threads import run
 from xent.kernels.extra import Extra, inside
 from xent.kernels.protocol import HardTarget, Target
@@ -110,6 +109,8 @@ class Plan:
 def _at_truth(z: Rows, index: Any, margin: OfCosine) -> tuple[Any, Any]:
     """What takes the place of each truth's score, and its derivative by that. In NumPy, also for a framework: its
     threads would wait for more work while the pass runs."""
+    from xent.kernels.cpu.picking import pick
+
     truth, slope = np.empty(z.count, z.compute), np.empty(z.count, z.compute)
 
     def part(begin: int, end: int) -> None:

@@ -1,9 +1,13 @@
-"""A real headless Chromium, and what the tests ask of it."""
+"""A real headless Chromium, and what the tests ask of it.
+
+A room whose tests open pages names the fixtures in its ``conftest.py``.
+"""
 
 from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +35,23 @@ def start(profile: Path) -> webdriver.Chrome:
     options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
     options.unhandled_prompt_behavior = "ignore"  # an alert stays open until a test has seen it
     return webdriver.Chrome(options=options, service=Service(_program("chromedriver", package="chromium-driver")))
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    driver = start(tmp_path_factory.mktemp("chromium"))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def browser(chromium: webdriver.Chrome) -> webdriver.Chrome:
+    """Chromium as a desk in the light theme, whatever the test before did to it."""
+    alerted(chromium)
+    chromium.get("about:blank")
+    set_width(chromium, 1280)
+    set_media(chromium)
+    return chromium
 
 
 def alerted(driver: webdriver.Chrome) -> bool:

@@ -1,0 +1,72 @@
+"""Named arrays in an NPZ file that knows what it holds: written whole or not at all, read without pickle."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xent.errors import UnreadableFileError
+
+Matrix = Any
+
+_BROKEN = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error)
+
+
+def write_arrays(path: Path, kind: str, version: int, arrays: Mapping[str, Any]) -> None:
+    """Write arrays; ``kind`` and ``version`` say what they mean. A reader sees the old file or the new one.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written.
+    """
+    assert not any(np.asarray(array).dtype.hasobject for array in arrays.values()), "only pickle could write it"
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            np.savez(file, format=np.array(f"{kind}/{version}"), **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def read_arrays(path: Path, kind: str, version: int, what: str) -> dict[str, Matrix]:
+    """The arrays of a file that ``write_arrays`` wrote; ``what`` is its name in an error.
+
+    Raises
+    ------
+    UnreadableFileError
+        No such file; another one; of a version above ``version``; cut or damaged.
+    """
+    try:
+        # Opened here: NumPy does not close a file that turns out to be cut.
+        with open(path, "rb") as stream:
+            file = np.load(stream, allow_pickle=False)
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise ValueError("it is one array")
+            with file:
+                found = {name: file[name] for name in file.files}
+        name, _, number = str(found.pop("format")).partition("/")
+        if name != kind:
+            raise ValueError(f"it is {name}")
+        newer = int(number) > version
+    except FileNotFoundError as error:
+        raise UnreadableFileError(str(path), what, "no such file", "Check the path.") from error
+    except _BROKEN as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise UnreadableFileError(str(path), what, f"another file ({reason})", "Check the path.") from error
+    if newer:
+        raise UnreadableFileError(
+            str(path), f"{what} of format {version} or before", f"format {number}", "Read it with a newer xent."
+        )
+    return found

@@ -1,0 +1,66 @@
+"""What a linear model says of new rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from xent.core.predictions import Logits
+from xent.core.scores import Scores
+from xent.functional.inference import at_inference
+
+Matrix = Any
+
+
+class LinearPredictor(ClassifierMixin, BaseEstimator):
+    """Scores X·Wᵀ + b, and the probabilities and classes that follow."""
+
+    classes_: Matrix
+    coef_: Matrix
+    intercept_: Matrix
+    #: One column of scores for two classes, and not one a class.
+    _single: bool = False
+    #: Whether every column is a yes or no of its own.
+    _independent: bool = False
+    #: What the loss does to scores, of which a part stays when the model is used.
+    _scores_of_loss: Scores | None = None
+
+    def _scores(self, X: Matrix) -> Matrix:
+        check_is_fitted(self)
+        X = validate_data(
+            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], order="C", reset=False,
+            accept_large_sparse=False,
+        )  # fmt: skip
+        z = np.asarray(X @ self.coef_.T + self.intercept_)
+        return np.asarray(at_inference(self._scores_of_loss, Logits(z)).scores)
+
+    def decision_function(self, X: Matrix) -> Matrix:
+        """The scores X·Wᵀ + b (N, K); of two classes the second's less the first's (N,)."""
+        z = self._scores(X)
+        if self._single:
+            return z[:, 0]
+        return z[:, 1] - z[:, 0] if len(self.classes_) == 2 and not self._independent else z
+
+    def predict_log_proba(self, X: Matrix) -> Matrix:
+        """log q of every class (N, K), exact where q is 0 or 1 in floating point; of Indicators log of each yes."""
+        z = self._scores(X)
+        if self._independent:
+            return -np.logaddexp(0.0, -z)
+        if self._single:
+            z = np.concatenate([np.zeros_like(z), z], axis=1)
+        peak = z.max(axis=1, keepdims=True)
+        return z - peak - np.log(np.exp(z - peak).sum(axis=1, keepdims=True))
+
+    def predict_proba(self, X: Matrix) -> Matrix:
+        """q of every class (N, K); of Indicators the probability of each yes."""
+        return np.exp(self.predict_log_proba(X))
+
+    def predict(self, X: Matrix) -> Matrix:
+        """The most likely class of each row; of Indicators 0 and 1 (N, K)."""
+        z = self._scores(X)
+        if self._independent:
+            return (z > 0).astype(np.int64)
+        return self.classes_[(z[:, 0] > 0).astype(np.intp) if self._single else z.argmax(axis=1)]
