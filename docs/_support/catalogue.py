@@ -139,7 +139,7 @@ def _panel(title: str, by: str, grid: Any, lines: Mapping[str, Any]) -> Any:
         alt.Chart(alt.Data(values=rows))
         .mark_line(strokeWidth=2.5)
         .encode(
-            x=alt.X("x:Q", title=by),
+            x=alt.X("x:Q", title=by, axis=alt.Axis(tickCount=4)),
             y=alt.Y("y:Q", title=title),
             color=alt.Color("loss:N", title=None, scale=alt.Scale(domain=names, range=colours)),
             strokeDash=alt.StrokeDash("loss:N", title=None, scale=alt.Scale(domain=names, range=dashes)),

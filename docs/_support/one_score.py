@@ -55,11 +55,13 @@ def _classes(loss: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:
 
 
 def _angle(loss: losses.Loss, length: float) -> Callable[[Any], Any]:
-    """x is the cosine to the classifier of the truth; that of the other class is at a right angle to it."""
+    """x is the cosine to the classifier of the truth; that to the other class is 0."""
+
+    classifiers = torch.eye(3, dtype=torch.float64)[[0, 2]]
 
     def at(x: Any) -> Any:
-        hidden = length * torch.stack((x, torch.sqrt(1.0 - x * x)), dim=-1)
-        return loss(xent.Labels(torch.tensor([0])), xent.Projection(hidden, torch.eye(2, dtype=torch.float64)))
+        hidden = length * torch.stack((x, torch.sqrt(1.0 - x * x), 0.0 * x), dim=-1)
+        return loss(xent.Labels(torch.tensor([0])), xent.Projection(hidden, classifiers))
 
     return at
 
