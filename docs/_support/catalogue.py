@@ -140,7 +140,7 @@ def _panel(title: str, by: str, grid: Any, lines: Mapping[str, Any]) -> Any:
         .mark_line(strokeWidth=2.5)
         .encode(
             x=alt.X("x:Q", title=by, axis=alt.Axis(tickCount=4)),
-            y=alt.Y("y:Q", title=title),
+            y=alt.Y("y:Q", title=title, axis=alt.Axis(tickCount=5, titlePadding=10)),
             color=alt.Color("loss:N", title=None, scale=alt.Scale(domain=names, range=colours)),
             strokeDash=alt.StrokeDash("loss:N", title=None, scale=alt.Scale(domain=names, range=dashes)),
         )
@@ -149,7 +149,10 @@ def _panel(title: str, by: str, grid: Any, lines: Mapping[str, Any]) -> Any:
 
 
 def _drawn(panels: list[Any], name: str, shown: str) -> str:
-    chart = alt.hconcat(*panels).resolve_scale(color="independent", strokeDash="independent")
-    chart = chart.properties(description=f"Loss and gradient of {name}, beside what it is compared with")
+    """Each a drawing of its own, so that they stand below each other where the page is narrow."""
+    drawn = ""
+    for panel in panels:
+        chart = panel.properties(description=f"{name}: {panel.encoding.y.title} by {panel.encoding.x.title}")
+        drawn += f'<div style="flex: 1 1 210px">{alt.renderers.get()(chart.to_dict())["text/html"]}</div>'  # type: ignore[misc]
     caption = f"<p><small>With {html.escape(shown)}.</small></p>" if shown else ""
-    return alt.renderers.get()(chart.to_dict())["text/html"] + caption  # type: ignore[misc]
+    return f'<div style="display: flex; flex-wrap: wrap; gap: 8px">{drawn}</div>{caption}'
