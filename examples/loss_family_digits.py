@@ -1,6 +1,7 @@
 """What each loss changes: long-tailed classes, wrong labels and margins, on scikit-learn's handwritten digits.
 
-Run: ``python examples/loss_family_digits.py [--seeds N] [--steps N] [--only PART] [--json FILE]``. Three studies:
+Run: ``python examples/loss_family_digits.py [--seeds N] [--steps N] [--only PART] [--json FILE] [--markdown FILE]``.
+Three studies:
 
 - *long tail*: of class 0 all training images, of class 9 one in fifty of that, between them a geometric series;
 - *wrong labels*: two training labels in five are drawn anew among all ten;
@@ -8,16 +9,17 @@ Run: ``python examples/loss_family_digits.py [--seeds N] [--steps N] [--only PAR
 
 A perceptron with one hidden layer of 64, Adam on the whole training set, the same start for every loss of a seed; a
 seed draws the images, the start and what is wrong. Held out are 597 images with their true labels. For each loss:
-error of all classes and of the three rarest in per cent, held-out cross-entropy in nats, calibration error in per
-cent (the mean gap between confidence and accuracy in 15 bins), of the scores at inference; and the paired difference
-of the error to that of the cross-entropy. ± is a 95 % interval over seeds (Student's t): a difference is called one
-only where the interval leaves out 0.
+error of all classes, of each class, and in the long tail of the three rarest, in per cent; held-out cross-entropy in
+nats; calibration error in per cent (the mean gap between confidence and accuracy in 15 bins), of the scores at
+inference; and the paired difference of the error to that of the cross-entropy. ± is a 95 % interval over seeds
+(Student's t): a difference is called one only where the interval leaves out 0.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import platform
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +35,8 @@ from xent import losses
 
 HELD_OUT, CLASSES, WIDTH, BINS = 597, 10, 64, 15
 NOISE = 0.4
+RAREST = (7, 8, 9)
+NOTE = "* the 95 % interval of the paired difference to the cross-entropy leaves out 0"
 #: T(i, j): an image of digit i has label j.
 TRANSITION = (1 - NOISE) * np.eye(CLASSES) + NOISE / CLASSES
 #: A loss of labels and a Projection, and the scores that the model has when it is used.
@@ -118,54 +122,104 @@ def train(step: Step, study: str, seed: int, steps: int) -> tuple[np.ndarray, np
         return torch.softmax(scores.double(), -1).numpy(), test_y
 
 
-def measures(q: np.ndarray, y: np.ndarray) -> dict[str, float]:
+def measures(q: np.ndarray, y: np.ndarray, rare: tuple[int, ...] = ()) -> dict[str, float]:
     """Errors in per cent, cross-entropy in nats, calibration error in per cent."""
     wrong = q.argmax(1) != y
     confidence = q.max(1)
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
     gaps = [abs((~wrong[bins == b]).mean() - confidence[bins == b].mean()) * (bins == b).mean() for b in set(bins)]
     rows = q / q.sum(1, keepdims=True)
-    return {
-        "error": 100 * wrong.mean(),
-        "rarest": 100 * float(np.mean([wrong[y == k].mean() for k in (7, 8, 9)])),
-        "cross-entropy": float(xent.cross_entropy(xent.Labels(y), xent.Probabilities(rows))),
-        "calibration": 100 * float(np.sum(gaps)),
-    }
+    by_class = [100 * float(wrong[y == k].mean()) for k in range(CLASSES)]
+    found = {"error": 100 * wrong.mean()}
+    if rare:
+        found["rarest"] = float(np.mean([by_class[k] for k in rare]))
+    found["cross-entropy"] = float(xent.cross_entropy(xent.Labels(y), xent.Probabilities(rows)))
+    found["calibration"] = 100 * float(np.sum(gaps))
+    return found | {f"error of {k}": by_class[k] for k in range(CLASSES)}
 
 
 def interval(values: list[float]) -> tuple[float, float]:
-    """Mean, and half of its 95 % interval."""
+    """Mean, and half of its 95 % interval; there is none where a value is infinite."""
     n = len(values)
+    if not np.isfinite(values).all():
+        return float(np.mean(values)), float("nan")
     return float(np.mean(values)), float(student.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
 
 
 def study(name: str, seeds: int, steps: int) -> dict[str, dict[str, list[float]]]:
     """Every measure of every loss, a number a seed."""
     found: dict[str, dict[str, list[float]]] = {}
+    rare = RAREST if name == "long tail" else ()
     for seed in range(seeds):
         counts = data(name, seed)[4]
         for loss, step in family(name, counts).items():
-            for measure, value in measures(*train(step, name, seed, steps)).items():
+            for measure, value in measures(*train(step, name, seed, steps), rare).items():
                 found.setdefault(loss, {}).setdefault(measure, []).append(value)
     return found
 
 
-def table(name: str, found: dict[str, dict[str, list[float]]]) -> str:
-    """A study as text."""
-    base = found["cross-entropy"]["error"]
-    lines = [f"{name}", f"{'':<30}{'error %':>14}{'rarest %':>14}{'nats':>15}{'calibration %':>15}{'Δ error':>15}"]
+def rows(found: dict[str, dict[str, list[float]]]) -> list[list[str]]:
+    """A study as cells: what was measured, and the difference to the cross-entropy."""
+    base = found["cross-entropy"]
+    shown = {"error": "error %", "rarest": "rarest %", "cross-entropy": "nats", "calibration": "calibration %"}
+    shown = {measure: title for measure, title in shown.items() if measure in base}
+    lines = [["", *shown.values(), "Δ error"]]
     for loss, by in found.items():
-        cells = [_cell(interval(by[m]), 2 if m == "cross-entropy" else 1) for m in ("error", "rarest", "cross-entropy")]
-        cells.append(_cell(interval(by["calibration"]), 1))
-        difference = interval([a - b for a, b in zip(by["error"], base, strict=True)])
+        cells = [_cell(interval(by[m]), 2 if m == "cross-entropy" else 1) for m in shown]
+        difference = interval([a - b for a, b in zip(by["error"], base["error"], strict=True)])
         clear = abs(difference[0]) > difference[1]
-        verdict = "" if loss == "cross-entropy" else _cell(difference, 1) + (" *" if clear else "  ")
-        lines.append(f"{loss:<30}{cells[0]:>14}{cells[1]:>14}{cells[2]:>15}{cells[3]:>15}{verdict:>17}")
-    return "\n".join(lines)
+        verdict = "" if loss == "cross-entropy" else _cell(difference, 1) + (" *" if clear else "")
+        lines.append([loss, *cells, verdict])
+    return lines
+
+
+def classes(found: dict[str, dict[str, list[float]]]) -> list[list[str]]:
+    """The error of each class as cells, in per cent."""
+    lines = [["error % of", *(str(k) for k in range(CLASSES))]]
+    for loss, by in found.items():
+        lines.append([loss, *(_cell(interval(by[f"error of {k}"]), 1) for k in range(CLASSES))])
+    return lines
+
+
+def table(lines: list[list[str]]) -> str:
+    """Cells as text."""
+    widths = [max(len(line[i]) for line in lines) + 2 for i in range(len(lines[0]))]
+    return "\n".join(
+        line[0].ljust(widths[0]) + "".join(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))
+        for line in lines
+    )
+
+
+def page(results: dict[str, dict[str, dict[str, list[float]]]], seeds: int, steps: int) -> str:
+    """The studies as a page in Markdown, with what they ran on."""
+    text = [
+        "# What each loss changes: digits",
+        "Numbers of one run of "
+        f"`python examples/loss_family_digits.py --seeds {seeds} --steps {steps} --markdown FILE`, which wrote "
+        f"this page: PyTorch {torch.__version__}, Python {platform.python_version()}, "
+        f"{platform.machine()}. They are of these data, this small model and these settings; see "
+        "[the losses](losses.md) for what each is.",
+        (__doc__ or "").partition("Three studies:\n\n")[2].strip(),
+        f"\\{NOTE}.",
+    ]
+    for name, found in results.items():
+        text += [
+            f"## {name.capitalize()}",
+            _markdown(rows(found)),
+            "The error of each class:",
+            _markdown(classes(found)),
+        ]
+    return "\n\n".join(text) + "\n"
+
+
+def _markdown(lines: list[list[str]]) -> str:
+    head, *body = ["| " + " | ".join(line) + " |" for line in lines]
+    return "\n".join([head, "|---|" + "---:|" * (len(lines[0]) - 1), *body])
 
 
 def _cell(pair: tuple[float, float], digits: int) -> str:
-    return f"{pair[0]:.{digits}f} ± {pair[1]:.{digits}f}"
+    # A model that gives a label no probability at all has an infinite cross-entropy.
+    return "∞" if np.isinf(pair[0]) else f"{pair[0]:.{digits}f} ± {pair[1]:.{digits}f}"
 
 
 def main() -> None:
@@ -176,17 +230,19 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--only", choices=names)
     parser.add_argument("--json", type=Path, help="write every number there")
+    parser.add_argument("--markdown", type=Path, help="write the tables there, as a page")
     given = parser.parse_args()
     if given.seeds < 2 or given.steps < 1:
         parser.error("--seeds: expected 2 or more, for an interval; --steps: 1 or more")
     found = {}
     for name in names if given.only is None else (given.only,):
         found[name] = study(name, given.seeds, given.steps)
-        print(table(name, found[name]), flush=True)
-        print()
-    print("* the 95 % interval of the paired difference to the cross-entropy leaves out 0")
+        print(name, table(rows(found[name])), table(classes(found[name])), sep="\n\n", end="\n\n", flush=True)
+    print(NOTE)
     if given.json is not None:
         given.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    if given.markdown is not None:
+        given.markdown.write_text(page(found, given.seeds, given.steps), encoding="utf-8")
 
 
 if __name__ == "__main__":

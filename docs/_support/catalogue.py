@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import altair as alt
 import numpy as np
+from one_score import CURVES
 from xent_docs import LINE_COLOURS, Table
 
 import xent
@@ -68,7 +70,13 @@ def _bare(entry: Entry) -> list[Any]:
 
 
 def _curves(entry: Entry) -> str:
-    """The loss and its gradient by the true score, over the plain cross-entropy."""
+    """The loss, its gradient, and φ where it has one, beside the plain cross-entropy."""
+    if entry.name in CURVES:
+        curve = CURVES[entry.name]
+        grid, lines = curve.points()
+        panels = [_panel("loss", curve.title, grid, {name: y for name, (y, _) in lines.items()})]
+        panels.append(_panel("gradient by it", curve.title, grid, {name: y for name, (_, y) in lines.items()}))
+        return _drawn(panels, entry.name, curve.shown)
     given = dict(_GIVEN.get(entry.name, {}))
     if "scale" in entry.signature.parameters and "scale" not in given:
         given |= _SCALED
@@ -76,18 +84,16 @@ def _curves(entry: Entry) -> str:
     if set(required) - set(given):
         return ""
     loss = entry.make(**given)
-    if not isinstance(loss, Loss) or getattr(getattr(loss.scores, "margin", None), "needs_norm", False):
+    if not isinstance(loss, Loss):
         return ""
     if loss.scores is not None:  # the figure's scores are cosines already
         loss = loss.but(scores=replace(loss.scores, normalize=None))
-    chart = curves(loss)
     shown = ", ".join(f"{name} = {value}" for name, value in given.items())
-    caption = f"<p><small>With {html.escape(shown)}.</small></p>" if shown else ""
-    return alt.renderers.get()(chart.to_dict())["text/html"] + caption  # type: ignore[misc]
+    return _drawn([*_by_score(loss), *_by_loss(loss)], entry.name, shown)
 
 
-def curves(loss: Loss) -> Any:
-    """Loss and gradient of class 0 of three, its score moved; both sides for losses of Indicators."""
+def _by_score(loss: Loss) -> list[Any]:
+    """Loss and gradient of class 0 of three, its score moved; of a yes for losses of Indicators."""
     elements = isinstance(loss.shaping, losses.Asymmetric)
     angular = loss.scores is not None and isinstance(loss.scores.margin, losses.Margin)
     score = np.cos(np.linspace(3.0, 0.15, 60)) if angular else np.linspace(-6.0, 6.0, 61)
@@ -99,30 +105,54 @@ def curves(loss: Loss) -> Any:
         plain_Q = Q
         if angular and isinstance(loss.scores.scale, float):
             plain_Q = xent.Logits(z * loss.scores.scale)
-    lines = {}
+    values, gradients = {}, {}
     for name, one, q in (("cross-entropy", losses.Loss(), plain_Q), ("this loss", loss, Q)):
-        value = one(P, q, reduction="none")
-        _, gradient = one.value_and_grad(P, q, reduction="sum")
-        lines[name] = (value, gradient if elements else gradient[:, 0])
+        values[name] = one(P, q, reduction="none")
+        gradient = one.value_and_grad(P, q, reduction="sum")[1]
+        gradients[name] = gradient if elements else gradient[:, 0]
+    title = "cosine of the truth" if angular else "score of the truth"
+    return [_panel("loss", title, score, values), _panel("gradient by it", title, score, gradients)]
+
+
+def _by_loss(loss: Loss) -> list[Any]:
+    """φ(ℓ) over ℓ itself, with the weight of class 0; for Indicators that of a no is the first line."""
+    if loss.shaping is None and loss.class_weight is None:
+        return []
+    surprisal = np.linspace(0.0, 6.0, 61)
+    shaped = surprisal if loss.shaping is None else loss.shaping.value(surprisal)
+    if loss.class_weight is not None:
+        shaped = shaped * loss.class_weight[0]
+    elements = isinstance(loss.shaping, losses.Asymmetric)
+    first = {"a no": loss.shaping.no.value(surprisal)} if elements else {"cross-entropy": surprisal}
+    return [_panel("φ(ℓ)", "ℓ", surprisal, first | {"a yes" if elements else "this loss": shaped})]
+
+
+def _panel(title: str, by: str, grid: Any, lines: Mapping[str, Any]) -> Any:
     rows = [
-        {"x": float(s), "y": float(y), "loss": name, "of": of}
-        for name, pair in lines.items()
-        for of, values in zip(("loss", "gradient by it"), pair, strict=True)
-        for s, y in zip(score, values, strict=True)
+        {"x": float(x), "y": float(y), "loss": name}
+        for name, values in lines.items()
+        for x, y in zip(grid, values, strict=True)
     ]
-    names = list(lines)
-    base = alt.Chart(alt.Data(values=rows)).mark_line(strokeWidth=2.5)
-    panels = [
-        base.transform_filter(alt.datum.of == of)
+    names, one = list(lines), len(lines) == 1
+    colours, dashes = ([LINE_COLOURS[-1]], [[1, 0]]) if one else (LINE_COLOURS, [[6, 3], [1, 0]])
+    return (
+        alt.Chart(alt.Data(values=rows))
+        .mark_line(strokeWidth=2.5)
         .encode(
-            x=alt.X("x:Q", title="cosine of the truth" if angular else "score of the truth"),
-            y=alt.Y("y:Q", title=of),
-            color=alt.Color("loss:N", title=None, scale=alt.Scale(domain=names, range=LINE_COLOURS)),
-            strokeDash=alt.StrokeDash("loss:N", title=None, scale=alt.Scale(domain=names, range=[[6, 3], [1, 0]])),
+            x=alt.X("x:Q", title=by, axis=alt.Axis(tickCount=4)),
+            y=alt.Y("y:Q", title=title, axis=alt.Axis(tickCount=5, titlePadding=10)),
+            color=alt.Color("loss:N", title=None, scale=alt.Scale(domain=names, range=colours)),
+            strokeDash=alt.StrokeDash("loss:N", title=None, scale=alt.Scale(domain=names, range=dashes)),
         )
-        .properties(width=270, height=170)
-        for of in ("loss", "gradient by it")
-    ]
-    return alt.hconcat(*panels).properties(
-        description=f"Loss and gradient by the score of the truth, beside the cross-entropy: {loss.name}"
+        .properties(width=190, height=150)
     )
+
+
+def _drawn(panels: list[Any], name: str, shown: str) -> str:
+    """Each a drawing of its own, so that they stand below each other where the page is narrow."""
+    drawn = ""
+    for panel in panels:
+        chart = panel.properties(description=f"{name}: {panel.encoding.y.title} by {panel.encoding.x.title}")
+        drawn += f'<div style="flex: 1 1 210px">{alt.renderers.get()(chart.to_dict())["text/html"]}</div>'  # type: ignore[misc]
+    caption = f"<p><small>With {html.escape(shown)}.</small></p>" if shown else ""
+    return f'<div style="display: flex; flex-wrap: wrap; gap: 8px">{drawn}</div>{caption}'

@@ -21,11 +21,13 @@ RANDOM = np.random.default_rng(2)
 LABELS = np.arange(N) % K
 X = (RANDOM.normal(size=(K, 6))[LABELS] * 2 + 0.3 * RANDOM.normal(size=(N, 6))).astype("float32")
 HIDDEN = RANDOM.normal(size=(N, H)).astype("float32")
+MAGFACE = {"shortest": 1.0, "longest": 4.0, "least": 0.1, "most": 0.4, "coefficient": 0.5, "scale": 8.0}
 HEADS = {
     "arcface": lambda **o: heads.MarginHead(K, losses.margins.arcface(scale=8.0), **o),
     "l_softmax": lambda **o: heads.MarginHead(K, losses.margins.l_softmax(2), **o),
     "centres": lambda **o: heads.MarginHead(K, losses.margins.cosface(scale=8.0), centres=2, **o),
     "adaface": lambda **o: heads.AdaFaceHead(K, scale=8.0, mean=2.0, std=1.0, **o),
+    "magface": lambda **o: heads.MagFaceHead(K, **(MAGFACE | o)),
     "curricularface": lambda **o: heads.CurricularFaceHead(K, scale=8.0, **o),
 }
 STATES = {"adaface": ("mean", "std"), "curricularface": ("t",)}
@@ -47,6 +49,8 @@ def loss_of(name: str, head: Any, state: list[float]) -> tuple[losses.Loss, Any]
         return losses.margins.cosface(scale=8.0), losses.margins.sub_center(Q, 2, normalize=True)
     if name == "adaface":
         return losses.face.adaface(*state, scale=8.0), Q
+    if name == "magface":
+        return losses.face.magface(**MAGFACE), Q
     if name == "curricularface":
         return losses.face.curricularface(*state, scale=8.0, normalize=True), Q
     if name == "l_softmax":
@@ -95,6 +99,19 @@ def test_the_gradient_is_that_of_the_library(compiled: bool) -> None:
     )
     np.testing.assert_allclose(value, exact, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(gradient, slope, rtol=1e-3, atol=1e-5)
+
+
+def test_magface_adds_the_penalty_of_the_library_while_it_trains() -> None:
+    keras.utils.set_random_seed(1)
+    head = heads.MagFaceHead(K, ignore=-1, **MAGFACE)
+    labels = np.where(np.arange(N) < 4, -1, LABELS)
+    head(HIDDEN, labels, training=False)
+    assert head.losses == []
+    scores = head(HIDDEN, labels, training=True)
+    P, Q = xent.Labels(labels, ignore=-1), xent.Projection(HIDDEN.astype(float), numbers(head.kernel).T)
+    plain = xent.cross_entropy(P, xent.Logits(numbers(scores)))
+    (penalty,) = head.losses
+    np.testing.assert_allclose(plain + numbers(penalty), losses.face.magface(**MAGFACE)(P, Q), rtol=1e-5)
 
 
 def model_of(name: str, **options: Any) -> keras.Model:

@@ -9,7 +9,7 @@ import losses_samples as samples
 import pytest
 
 import xent
-from xent.losses import Loss, imbalance, margins, noise
+from xent.losses import Loss, fenchel_young, imbalance, margins, noise
 from xent.losses.catalogue import ENTRIES, PLACES
 
 MODULES = {"imbalance": imbalance, "margins": margins, "noise": noise}
@@ -122,3 +122,23 @@ def test_a_loss_of_your_own_is_described_too() -> None:
     assert _short(changed.places) == ("S3", "S4")
     with pytest.raises(xent.errors.KindError, match="describe"):
         xent.losses.describe(3)  # type: ignore[arg-type]
+
+
+def test_a_fenchel_young_loss_is_described() -> None:
+    for loss, function, parameters in (
+        (fenchel_young.entmax_loss(1.7), fenchel_young.entmax_loss, {"alpha": 1.7}),
+        (fenchel_young.sparsemax_loss(), fenchel_young.sparsemax_loss, {}),
+        (fenchel_young.FenchelYoung(1.5), fenchel_young.entmax_loss, {"alpha": 1.5}),
+    ):
+        found, entry = xent.losses.describe(loss), xent.losses.describe(function)
+        assert (found.name, found.formula, found.source) == (entry.name, entry.formula, entry.source)
+        assert found.parameters == parameters
+        assert found.name in str(found)
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_a_default_that_is_a_choice_has_a_source(name: str) -> None:
+    chosen = {"boundary", "grad", "rescale", "without_positives"}
+    entry = ENTRIES[name]
+    named = {p.name for p in entry.signature.parameters.values() if p.default is not p.empty}
+    assert named & chosen <= set(entry.defaults)

@@ -10,6 +10,7 @@ from losses_evaluate import evaluate_projection, projection, scores, truth
 from losses_samples import PROJECTIONS, SAMPLES
 
 import xent
+from xent.losses import imbalance, noise
 
 NAMES = [
     "focal 0.5, per-class",
@@ -132,3 +133,60 @@ def test_projections(name: str) -> None:
         value, gradients = run(tf.constant(h32), tf.constant(w32))
         for mine, theirs in zip((value, *gradients), expected, strict=True):
             np.testing.assert_allclose(np.asarray(mine), theirs, rtol=1e-4, atol=1e-4)
+
+
+COUNTS = np.array([100.0, 10.0, 1.0])
+CHANNEL = 0.7 * np.eye(3) + 0.1
+LISTED = CHANNEL.tolist()
+ALLOWED = [True, False, True]
+MADE = {
+    "smoothing": lambda: noise.label_smoothing(0.1, allowed=ALLOWED),
+    "backward": lambda: noise.backward_correction(LISTED),
+    "logit adjustment": lambda: imbalance.logit_adjustment(COUNTS),
+    "ldam": lambda: imbalance.ldam([100.0, 10.0, 1.0]),
+    "class-balanced": lambda: imbalance.class_balanced(COUNTS, 0.99),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize("name", [*MADE, "forward", "forward, pairs"])
+def test_torch_compile_takes_it_whole(name: str, inside: bool) -> None:
+    """Made outside of the compiled function, or inside, where data have no values."""
+    import torch
+
+    make: Any = MADE.get(name)
+    channel: Any = CHANNEL if name == "forward" else np.eye(3) * 0.6 + np.roll(np.eye(3), 1, 1) * 0.4
+    made = None if make is None else make()
+    channel = channel.tolist() if inside else channel
+    y = torch.tensor([0, 2, 2, 0])
+
+    def loss(z: Any) -> Any:
+        if make is None:
+            return xent.cross_entropy(xent.Labels(y), noise.forward_correction(xent.Logits(z), channel))
+        return (make() if inside else made)(xent.Labels(y), xent.Logits(z))
+
+    torch._dynamo.reset()
+    z = torch.linspace(-1, 2, 12, dtype=torch.float64).reshape(4, 3)
+    leaves = [z.clone().requires_grad_() for _ in range(2)]
+    values = [loss(leaves[0]), torch.compile(loss, fullgraph=True, backend="aot_eager")(leaves[1])]
+    slopes = [torch.autograd.grad(v, x)[0] for v, x in zip(values, leaves, strict=True)]
+    torch.testing.assert_close(values[1], values[0])
+    torch.testing.assert_close(slopes[1], slopes[0])
+
+
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
+def test_what_cannot_be_read_in_torch_compile_is_nan() -> None:
+    import torch
+
+    torch._dynamo.reset()
+    y, bad, negative = torch.tensor([0, 1]), np.array([[0.5, 0.6], [0.5, 0.5]]), np.array([1.0, -2.0])
+
+    def channel(z: Any) -> Any:
+        return xent.cross_entropy(xent.Labels(y), noise.forward_correction(xent.Logits(z), bad))
+
+    def counts(z: Any) -> Any:
+        return imbalance.logit_adjustment(negative)(xent.Labels(y), xent.Logits(z))
+
+    for loss in (channel, counts):
+        assert torch.compile(loss, fullgraph=True, backend="eager")(torch.zeros(2, 2)).isnan()

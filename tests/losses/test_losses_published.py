@@ -16,7 +16,7 @@ import pytest
 import torch
 
 import xent
-from xent.losses import imbalance, margins
+from xent.losses import imbalance, margins, sampled
 
 VALUES: list[dict[str, Any]] = json.loads((Path(__file__).parent / "published_values.json").read_text("utf-8"))
 #: Whose tests recompute a value.
@@ -169,3 +169,63 @@ def test_pytorchs_reference_for_soft_targets(shape: tuple[int, ...], smoothing: 
             scaled = xent.Distribution(make(mass / total[:, None]))
             found = xent.cross_entropy(scaled, Q, weight=make(total), reduction="none")
         np.testing.assert_allclose(np.asarray(found), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("blend", [0.0, 5.0])
+@pytest.mark.parametrize("m", [2, 3, 4])
+def test_l_softmax_is_the_signs_and_powers_of_caffe(m: int, blend: float) -> None:
+    """wy1iu/LargeMargin_Softmax_Loss, src/caffe/layers/largemargin_inner_product_layer.cpp, Forward_cpu: of the truth's
+    cosine c only powers and signs, DOUBLE, TRIPLE and QUADRUPLE."""
+    rng = np.random.default_rng(0)
+    x, w, y = rng.normal(size=(200, 3)), rng.normal(size=(4, 3)), rng.integers(0, 4, 200)
+    product = np.linalg.norm(x, axis=1) * np.linalg.norm(w[y], axis=1)
+    c = (x * w[y]).sum(axis=1) / product
+    sign = np.sign(c)
+    if m == 2:
+        psi = 2 * sign * c**2 - 1
+    elif m == 3:
+        inner = np.sign(np.abs(c) - 0.5)
+        psi = inner * (4 * c**3 - 3 * c) + sign * (1 + inner) - 2
+    else:
+        outer = sign * np.sign(2 * c**2 - 1)
+        psi = outer * (8 * c**4 - 8 * c**2 + 1) + 2 * sign + outer - 3
+    expected = x @ w.T
+    rows = np.arange(len(y))
+    expected[rows, y] = (blend * expected[rows, y] + product * psi) / (1 + blend)
+    for make in LIBRARIES.values():
+        Q = xent.Projection(make(x), make(w))
+        found = margins.l_softmax(m, blend).in_training(xent.Labels(make(y)), Q).scores
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_retrieval_of_tensorflow_recommenders() -> None:
+    """tensorflow/recommenders, tasks/retrieval_test.py, test_task: its closed form, a sum over the batch."""
+    query, candidate = [[1, 2, 3], [2, 3, 4]], [[1, 1, 1], [1, 1, 0]]
+    expected = np.logaddexp(0, -3.0) + np.logaddexp(0, 4.0)
+    for make in LIBRARIES.values():
+        Q = xent.Projection(_floats(make, query), _floats(make, candidate))
+        P = xent.Labels(make(np.arange(2)))
+        np.testing.assert_allclose(sampled.in_batch_softmax(P, Q, reduction="sum"), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("seed", [42, 123, 8391, 12390, 1230])
+def test_loss_layers_of_tensorflow_recommenders(seed: int) -> None:
+    """layers/loss_test.py with its seeds: accidental hits lose their score, others keep theirs; the correction is that
+    of layers/loss.py, −log of the probability, which is at least 1e-6."""
+    rng = np.random.RandomState(seed)
+    logits = rng.uniform(size=(2, 4)).astype(np.float32)
+    labels = rng.permutation(np.eye(2, 4).T).T
+    ids, own = rng.randint(0, 3, size=4), labels.argmax(axis=1)
+    gone = (ids[None, :] == ids[own][:, None]) & (labels == 0)
+    scores = sampled.in_batch_scores(xent.Labels(own), items=ids)
+    found = xent.losses.Loss(scores=scores).at_inference(xent.Logits(logits)).scores
+    np.testing.assert_array_equal(found, np.where(gone, -np.inf, logits))
+
+    rng = np.random.RandomState(seed)
+    logits, probs = rng.uniform(size=(10, 20)).astype(np.float32), rng.uniform(size=20).astype(np.float32)
+    for p in (probs, probs * rng.choice([0.0, 1.0], size=20)):
+        P = xent.Labels(np.arange(10))
+        scores = sampled.in_batch_scores(P, probabilities=p, least=1e-6)
+        found = xent.losses.Loss(scores=scores).in_training(P, xent.Logits(logits)).scores
+        np.testing.assert_allclose(found, logits - np.log(np.maximum(p, 1e-6)), rtol=1e-5)
+        assert (logits < found).all()

@@ -52,7 +52,7 @@ def as_array(value: Any, argument: str) -> Array:
         array = np.asarray(value)
     except ValueError as error:
         raise ShapeError(argument, "rows of one length", f"a ragged {type(value).__name__}") from error
-    if array.dtype == object:
+    if not captured() and array.dtype == object:
         raise DtypeError(argument, "numbers", f"a {type(value).__name__} of Python objects")
     return array
 
@@ -95,6 +95,12 @@ def _library_of(x: Array) -> str:
         if kind is not None and isinstance(x, kind):
             return name
     return "numpy"
+
+
+def captured() -> bool:
+    """Whether ``torch.compile`` reads the code: NumPy's arrays have no values then either."""
+    torch = sys.modules.get("torch")
+    return torch is not None and bool(torch.compiler.is_compiling())
 
 
 def namespace(x: Array) -> Any:

@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from xent.core.arrays import FLOATING, Array, dtype_name, first_position, namespace, to_compute
+from xent.core.arrays import FLOATING, Array, captured, dtype_name, first_position, library, namespace, to_compute
 from xent.core.values import Inspector
 from xent.errors import DataError, OptionError
 
 
 def finite(x: Array, argument: str, inspect: Inspector, *, masks: bool = False) -> Array:
     """Each a finite number, or with ``masks`` −∞ too. Returns x, with NaN for what could not be refused."""
-    if dtype_name(x) not in FLOATING:
+    # In torch.compile NumPy's arrays have neither values nor a type.
+    if (captured() and library(x) == "numpy") or dtype_name(x) not in FLOATING:
         return x
     bad = ~namespace(x).isfinite(x)
     if masks:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+
 from xent.core import checks, loss_values
-from xent.core.arrays import Array, as_array, describe, device_of, namespace, sum_classes
+from xent.core.arrays import Array, as_array, captured, constant, describe, library, namespace, sum_classes
 from xent.errors import OptionError, ShapeError
 
 
@@ -58,6 +60,7 @@ class Smoothing(TargetStep):
     epsilon: float
     formula: Literal["uniform", "others"] = "uniform"
     allowed: Any = None
+    _can: Any = field(init=False, repr=False, compare=False, default=None)
 
     takes_elements = True
 
@@ -66,21 +69,18 @@ class Smoothing(TargetStep):
         checks.require_choice(self.formula, ("uniform", "others"), "Smoothing(formula=)")
         object.__setattr__(self, "takes_elements", self.allowed is None)
         if self.allowed is not None:
-            least = 1 if self.formula == "uniform" else 2
             allowed = as_array(self.allowed, "Smoothing(allowed=)")
             if allowed.ndim != 1:
                 raise ShapeError("Smoothing(allowed=)", "shape (K,): one boolean for each class", describe(allowed))
-            if self._classes < least:
+            # torch.compile does not know how many there are.
+            least, found = 1 if self.formula == "uniform" else 2, 2 if captured() else sum(bool(x) for x in allowed)
+            if found < least:
                 raise OptionError(
                     "Smoothing(allowed=)",
                     f'{least} classes at least that share ε in "{self.formula}"',
-                    f"{self._classes} of {allowed.shape[0]}",
+                    f"{found} of {allowed.shape[0]}",
                 )
-
-    @property
-    def _classes(self) -> int:
-        """How many classes share ε."""
-        return sum(bool(x) for x in self.allowed)
+            object.__setattr__(self, "_can", allowed)
 
     def __call__(self, t: Array, prediction: Callable[[], Array]) -> Array:
         xp = namespace(t)
@@ -88,9 +88,9 @@ class Smoothing(TargetStep):
             share, classes = 1.0, t.shape[-1]
             checks.require_classes(classes)
         else:
-            share = xp.astype(xp.asarray(self.allowed), t.dtype)
+            share = xp.astype(constant(self._can, t) if library(self._can) == "numpy" else self._can, t.dtype)
             checks.require_vector(share, t.shape[-1], "Smoothing(allowed=)", "boolean")
-            classes = self._classes
+            classes = xp.sum(share)
         epsilon = self.epsilon if self.formula == "uniform" else self.epsilon * classes / (classes - 1)
         return (1.0 - epsilon) * t + share * (epsilon / classes)
 
@@ -151,30 +151,29 @@ class BackwardCorrection(TargetStep):
     """
 
     transition: Any
+    _inverse: Any = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        import numpy as np
-
-        T = loss_values.transition(self.transition, "BackwardCorrection(transition)")
-        rank = int(np.linalg.matrix_rank(T))
-        if rank < len(T):
-            raise OptionError(
-                "BackwardCorrection(transition)", "a matrix that has an inverse", f"{T.shape} of rank {rank}"
-            )
+        name = "BackwardCorrection(transition)"
+        if captured():
+            # torch.compile does not know the entries, and its inverse raises where there is none.
+            T = np.asarray(self.transition).astype(np.float64)
+        else:
+            T = loss_values.transition(self.transition, name)
+            rank = int(np.linalg.matrix_rank(T))
+            if rank < len(T):
+                raise OptionError(name, "a matrix that has an inverse", f"{T.shape} of rank {rank}")
         object.__setattr__(self, "transition", T)
+        object.__setattr__(self, "_inverse", np.linalg.inv(T))
 
     def __call__(self, t: Array, prediction: Callable[[], Array]) -> Array:
-        import numpy as np
-
-        xp = namespace(t)
         if t.shape[-1] != len(self.transition):
             raise ShapeError(
                 "BackwardCorrection(transition)",
                 f"shape ({t.shape[-1]}, {t.shape[-1]}), for the {t.shape[-1]} classes of Q",
                 f"shape {self.transition.shape}",
             )
-        inverse = np.linalg.inv(self.transition).tolist()
-        return xp.matmul(t, xp.asarray(inverse, dtype=t.dtype, device=device_of(t)))
+        return namespace(t).matmul(t, constant(self._inverse, t, t.dtype))
 
 
 @dataclass(frozen=True)

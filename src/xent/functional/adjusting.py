@@ -188,10 +188,10 @@ def _allowed(value: Array, like: Array, shape: tuple[int, ...], axis: int, rows:
     """The classes that can be, classes last for rows."""
     from xent.functional.weights import along
 
-    if dtype_name(value) != "bool":
-        raise ShapeError("Scores(allowed=)", "booleans", describe(value))
     if library(value) == "numpy" and library(like) != "numpy":
         value = constant(value, like)
+    if dtype_name(value) != "bool":
+        raise ShapeError("Scores(allowed=)", "booleans", describe(value))
     checks.require_one_library({"Scores(allowed=)": value, "Q": like})
     if value.ndim == 1 and (not shape or value.shape[0] == shape[axis]):
         return along(value, len(shape) - 1 if rows else axis, len(shape))

@@ -37,6 +37,11 @@ def weight_array(value: Any, like: Array, argument: str, reads: bool) -> Array |
     return values.weights(array, compute_dtype(like), argument, Inspector(reads))
 
 
+def alive(weight: Array | None) -> Array | None:
+    """1 where an example counts, 0 where its weight is 0: for terms that are weighted later."""
+    return None if weight is None else namespace(weight).astype(weight != 0, weight.dtype)
+
+
 def weigh_rows(c: Array, target: Target | None) -> Array:
     """Σ_k c_k t_k of each row: c[y] for labels."""
     xp = namespace(c)

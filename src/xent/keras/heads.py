@@ -15,13 +15,16 @@ from xent.core.arrays import Array
 from xent.core.margins import Boundary
 from xent.core.targets import Labels
 from xent.errors import OptionError
+from xent.functional.averaging import reduced
+from xent.functional.projection import hidden_norm
+from xent.functional.truth import counted_examples
 from xent.keras import manners
 from xent.keras.temperature import ContrastiveScale, LearnedTemperature
 from xent.losses import face
 from xent.losses.heads import made, of_cosines, prediction, recipe, with_margin
 from xent.losses.loss import Loss
 
-__all__ = ["AdaFaceHead", "ContrastiveScale", "CurricularFaceHead", "LearnedTemperature", "MarginHead"]
+__all__ = ["AdaFaceHead", "ContrastiveScale", "CurricularFaceHead", "LearnedTemperature", "MagFaceHead", "MarginHead"]
 
 _register = keras.saving.register_keras_serializable(manners.PACKAGE)
 
@@ -209,6 +212,59 @@ class AdaFaceHead(MarginHead):
         self.mean.assign(mean)
         self.std.assign(std)
         return with_margin(self.margin, mean=mean, std=std)
+
+
+@_register
+class MagFaceHead(MarginHead):
+    """Classifiers that are trained by MagFace; the length of a hidden state is then the quality of its image.
+
+    The scores have the margin that a length asks for. The penalty on lengths is no function of scores: the layer adds
+    its mean over the labels that count to what the model minimises (``add_loss``), in training alone. Sample weights,
+    which a layer does not see, have no part in it.
+
+    Parameters
+    ----------
+    classes : int
+    shortest, longest, least, most, coefficient, scale, boundary
+        As of ``xent.losses.face.magface``.
+    **kwargs
+        As of ``MarginHead``, without ``centres``.
+
+    Raises
+    ------
+    OptionError
+        A number out of range.
+
+    References
+    ----------
+    Meng, Zhao, Huang and Zhou, "MagFace", 2021 (arXiv 2103.06627).
+    """
+
+    def __init__(
+        self,
+        classes: int,
+        *,
+        shortest: float = 10.0,
+        longest: float = 110.0,
+        least: float = 0.45,
+        most: float = 0.8,
+        coefficient: float = 35.0,
+        scale: float = 64.0,
+        boundary: Literal["easy", "linear", "continue"] = "easy",
+        **kwargs: Any,
+    ) -> None:
+        loss = face.magface(shortest, longest, least, most, coefficient, scale, boundary=boundary)
+        super().__init__(classes, loss.but(penalties=()), **kwargs)
+        self.whole, (self.penalty,) = loss, loss.penalties
+
+    def _options(self) -> dict[str, Any]:
+        return dict(recipe(self.whole)["parameters"])
+
+    def _current(self, P: Labels, Q: Any) -> Loss:
+        counted = counted_examples(P, P.indices)
+        lengths = hidden_norm(Q, counted, None)
+        self.add_loss(reduced(self.penalty.value({"norm": lengths}), counted=counted, empty="zero"))
+        return self.margin
 
 
 @_register

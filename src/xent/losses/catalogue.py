@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from xent.errors import KindError
 from xent.losses.loss import Loss
@@ -69,6 +69,15 @@ def member(
     return enter
 
 
+class Member(Protocol):
+    """A loss of another formula than a Loss has."""
+
+    @property
+    def entry(self) -> tuple[str, Mapping[str, Any]]:
+        """The name of the function that makes it, and with which parameters."""
+        ...
+
+
 @dataclass(frozen=True)
 class Description:
     """What ``describe`` tells; printed, it is a short text."""
@@ -92,10 +101,10 @@ class Description:
         return "\n".join([*lines, f"  gradient: {self.gradient}", f"  source: {self.source}"])
 
 
-def describe(loss: Loss | Callable[..., Any]) -> Description:
+def describe(loss: Loss | Member | Callable[..., Any]) -> Description:
     """A loss in words: formula, the places that it uses, its parameters with the source of each default, its gradient.
 
-    Takes a Loss, or a function of ``xent.losses``.
+    Takes a Loss, another loss that a function of ``xent.losses`` makes, or such a function.
 
     Raises
     ------
@@ -135,6 +144,9 @@ def describe(loss: Loss | Callable[..., Any]) -> Description:
             return Description(
                 entry.name, entry.formula, entry.places, given, entry.defaults, entry.gradient, entry.source
             )
+    name, parameters = getattr(loss, "entry", ("", {}))
+    if name in ENTRIES:
+        return replace(describe(ENTRIES[name].make), parameters=parameters)
     raise KindError("describe(loss)", "a Loss, or a function of xent.losses", repr(loss))
 
 

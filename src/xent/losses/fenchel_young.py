@@ -67,6 +67,13 @@ class FenchelYoung:
     def __post_init__(self) -> None:
         object.__setattr__(self, "alpha", checks.require_at_least(self.alpha, 1.0, "FenchelYoung(alpha)"))
 
+    @property
+    def entry(self) -> tuple[str, dict[str, Any]]:
+        """What ``describe`` finds it by."""
+        if self.alpha == 2.0:
+            return "fenchel_young.sparsemax_loss", {}
+        return "fenchel_young.entmax_loss", {"alpha": self.alpha}
+
     def __call__(
         self,
         P: Labels | Distribution,

@@ -6,13 +6,22 @@ from typing import Any
 
 import numpy as np
 
+from xent.backends import find, on_arrays
 from xent.core import checks
+from xent.core.arrays import Array, captured, classes_at, classes_last, constant, namespace, to_compute
 from xent.core.asymmetric_shaping import Asymmetric
 from xent.core.margins import Shift
+from xent.core.predictions import Logits
+from xent.core.reduction import Empty, Reduction
 from xent.core.scores import Scores
 from xent.core.shaping import Focal, Poly1, Reading
-from xent.errors import OptionError, WeightError
+from xent.core.targets import Indicators
+from xent.errors import OptionError
+from xent.functional import cross_entropy
+from xent.functional.averaging import reduced
+from xent.functional.weights import alive, weight_array
 from xent.losses.catalogue import member
+from xent.losses.class_weights import class_balanced_weights, class_counts, equalization_weights, rebalanced_weights
 from xent.losses.loss import Loss
 
 __all__ = [
@@ -20,6 +29,7 @@ __all__ = [
     "balanced_softmax",
     "class_balanced",
     "class_balanced_weights",
+    "distribution_balanced",
     "equalization_weights",
     "focal",
     "ldam",
@@ -126,7 +136,7 @@ def logit_adjustment(counts: Any, tau: float = 1.0) -> Loss:
     WeightError
         A count that is not positive and finite.
     """
-    n = _counts(counts, "logit_adjustment(counts)")
+    n = class_counts(counts, "logit_adjustment(counts)")
     return Loss(scores=Scores(offset=checks.require_finite(tau, "logit_adjustment(tau)") * np.log(n / n.sum())))
 
 
@@ -158,7 +168,7 @@ def ldam(counts: Any, max_margin: float = 0.5, scale: float = 30.0, *, normalize
     WeightError, OptionError
         A count that is not positive and finite; Δ or s out of range.
     """
-    n = _counts(counts, "ldam(counts)")
+    n = class_counts(counts, "ldam(counts)")
     margin = checks.require_nonnegative(max_margin, "ldam(max_margin)") * (n.min() / n) ** 0.25
     shift = Shift(margin, cosines=True)
     return Loss(scores=Scores(normalize="both" if normalize else None, margin=shift, scale=scale))
@@ -178,82 +188,110 @@ def class_balanced(counts: Any, beta: float = 0.9999) -> Loss:
     return Loss(class_weight=class_balanced_weights(counts, beta))
 
 
-def class_balanced_weights(counts: Any, beta: float = 0.9999) -> np.ndarray:
-    """c_k = (1 − β)/(1 − β^n_k), scaled so that they sum to K: one over the effective number of examples.
+@member(
+    "b·r̂·(focal of BCE): yes at z + ν, no at κ·(z + ν) and over κ; r̂ = α + σ(β·(r − μ)), ν = −c·log(N/n − 1)/κ",
+    gradient="b·r̂·φ′·(σ − t) at those scores, by each element",
+    source="Wu, Huang, Liu, Wang and Lin, Distribution-Balanced Loss for Multi-Label Classification in Long-Tailed "
+    "Datasets, 2020, arXiv 2007.09654",
+    places="S1 S3",
+    defaults={
+        "kappa": "2, the authors' settings for COCO (5 for VOC)",
+        "bias": ".05, the authors' settings",
+        "gamma": "2, the same",
+        "factor": "2, the same",
+        "alpha": ".1, the same",
+        "beta": "10, the same",
+        "mu": ".2, the authors' settings for COCO (.3 for VOC)",
+    },
+)
+@on_arrays
+def distribution_balanced(
+    P: Indicators,
+    Q: Logits,
+    counts: Any,
+    examples: float,
+    *,
+    kappa: float = 2.0,
+    bias: float = 0.05,
+    gamma: float = 2.0,
+    factor: float = 2.0,
+    alpha: float = 0.1,
+    beta: float = 10.0,
+    mu: float = 0.2,
+    weight: Any = None,
+    reduction: Reduction = "mean",
+    denominator: Any = None,
+    empty: Empty = "nan",
+) -> Array:
+    """Distribution-balanced loss: weights that undo how often an image is drawn, and a no that soon pushes no more.
+
+    It is called with P and Q, as its scores and weights follow the truth. The mean is over elements, as in the authors'
+    code. (Their class reads ``neg_bias`` and their settings give ``init_bias``: a bias that is not applied there.)
 
     Parameters
     ----------
+    P : Indicators
+        0 and 1.
+    Q : Logits
+        Of P's shape; labels along its class axis.
     counts : array (K,)
-    beta : float
-        β in [0, 1): 0 weighs all classes alike, β → 1 by 1/n.
-
-    Raises
-    ------
-    WeightError, OptionError
-        A count that is not positive; β outside [0, 1).
-    """
-    n = _counts(counts, "class_balanced_weights(counts)")
-    beta = checks.require_fraction(beta, "class_balanced_weights(beta)")
-    if beta == 1.0:
-        raise OptionError("class_balanced_weights(beta)", "a number in [0, 1)", "1")
-    # 1 − β^n without loss where β^n is near 1.
-    c = (1.0 - beta) / -np.expm1(n * np.log(beta)) if beta else np.ones_like(n)
-    return np.asarray(c * (len(n) / c.sum()))
-
-
-def rebalanced_weights(
-    labels: Any, counts: Any, *, alpha: float = 0.1, beta: float = 10.0, mu: float = 0.2
-) -> np.ndarray:
-    """Distribution-balanced weights of elements: α + σ(β·(r − μ)), r = n_k^{−1}/Σ_{positive j} n_j^{−1}.
-
-    They undo that an image with several labels is drawn once for each of them. Give them as ``weight=`` beside
-    Indicators.
-
-    Parameters
-    ----------
-    labels : array (N, K) of 0 and 1
-    counts : array (K,)
-        Examples of each label.
+        Training examples of each label, n.
+    examples : number
+        Training examples in all, N: more than any n.
+    kappa : float
+        κ > 0, by which the scores of a no are multiplied and its loss divided.
+    bias : float
+        c ≥ 0, how much of the log-odds of each label is in ν.
+    gamma : float
+        γ of the focal loss; 0: none.
+    factor : float
+        b.
     alpha, beta, mu : float
-        0.1, 10 and 0.2 in the authors' settings for COCO (0.3 for VOC).
+        As of ``rebalanced_weights``.
+    weight, reduction, denominator, empty
+        As of ``cross_entropy``.
 
     Raises
     ------
-    WeightError
-        A count that is not positive.
+    KindError, ShapeError, SoftTargetError
+        Another P or Q, or shapes that do not fit; truths between 0 and 1.
+    WeightError, OptionError
+        A count that is not positive, or not below ``examples``; a number out of range.
 
-    References
-    ----------
-    Wu, Huang, Liu, Wang and Lin, "Distribution-Balanced Loss for Multi-Label Classification in Long-Tailed Datasets",
-    2020 (arXiv 2007.09654), section 3.1.
+    Examples
+    --------
+    >>> import xent
+    >>> P, Q = xent.Indicators([[1.0, 0.0]]), xent.Logits([[0.5, -1.0]])
+    >>> round(float(xent.losses.imbalance.distribution_balanced(P, Q, [10, 90], 100)), 4)
+    0.0835
     """
-    y = np.asarray(labels, np.float64)
-    rate = 1.0 / _counts(counts, "rebalanced_weights(counts)")
-    drawn = y @ rate
-    r = rate / np.where(drawn > 0, drawn, 1.0)[:, None]
-    r = np.where((drawn > 0)[:, None], r, 0.0)
-    return np.asarray(alpha + 1.0 / (1.0 + np.exp(-beta * (r - mu))))
-
-
-def equalization_weights(
-    labels: Any, frequencies: Any, *, threshold: float = 5e-3, drop: float = 0.9, seed: int | None = None
-) -> np.ndarray:
-    """Equalization loss (EQL) for Indicators: 1 − B·1[f_k < λ]·(1 − y), so that rare classes are not pushed down by
-    examples of others. Give them as ``weight=``; B is 1 with probability ``drop``, for each element.
-
-    References
-    ----------
-    Tan, Wang, Li, Li, Ouyang, Yin and Yan, "Equalization Loss for Long-Tailed Object Recognition", 2020
-    (arXiv 2003.05176).
-    """
-    y = np.asarray(labels, np.float64)
-    rare = np.asarray(frequencies, np.float64) < threshold
-    chosen = np.random.default_rng(seed).random(y.shape) < drop
-    return np.asarray(1.0 - chosen * rare * (1.0 - y))
-
-
-def _counts(counts: Any, argument: str) -> np.ndarray:
-    n = np.asarray(counts.tolist() if hasattr(counts, "tolist") else counts, np.float64)
-    if n.ndim != 1 or not len(n) or not (np.isfinite(n).all() and (n > 0).all()):
-        raise WeightError(argument, "one positive number for each class", f"{n!r}"[:80])
-    return n
+    checks.require_pair(P, Q, (Indicators,), (Logits,))
+    checks.require_one_library({"P": P.values, "Q": Q.scores})
+    name = "distribution_balanced"
+    n = class_counts(counts, f"{name}(counts)")
+    total = checks.require_positive(examples, f"{name}(examples)")
+    if not captured() and not (n < total).all():
+        raise OptionError(f"{name}(examples)", "more examples than any label has", f"{total:g} and {n.max():g}")
+    kappa = checks.require_positive(kappa, f"{name}(kappa=)")
+    shift = -checks.require_nonnegative(bias, f"{name}(bias=)") * np.log(total / n - 1.0) / kappa
+    axis = Q.axis % Q.scores.ndim
+    x = classes_last(to_compute(Q.scores), axis)
+    checks.require_same_shape(P.values, tuple(Q.scores.shape), "Indicators")
+    y = namespace(x).astype(classes_last(P.values, axis), x.dtype, copy=False)
+    checks.require_vector(n, x.shape[-1], f"{name}(counts)")
+    slope = y + (1.0 - y) * kappa
+    moved = (x + constant(shift, x, x.dtype)) * slope
+    w = rebalanced_weights(y, n, alpha=alpha, beta=beta, mu=mu) / slope
+    given = weight_array(weight, x, "weight=", find(x).reads(x, weight))
+    if given is not None and given.ndim == x.ndim:
+        given = classes_last(given, axis)
+    each = cross_entropy(
+        Indicators(y, smoothing=P.smoothing),
+        Logits(moved),
+        weight=alive(given),
+        shaping=Focal(gamma),
+        reduction="none",
+    )
+    each = each * w * checks.require_nonnegative(factor, f"{name}(factor=)")
+    found = reduced(each, weight=given, reduction=reduction, denominator=denominator, empty=empty)
+    return classes_at(found, axis) if reduction == "none" else found

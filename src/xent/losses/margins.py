@@ -120,7 +120,13 @@ def cosface(m: float = 0.35, scale: float = 64.0, *, normalize: bool = False) ->
     gradient=_ARC,
     source="Deng, Guo, Xue and Zafeiriou, ArcFace, 2019, arXiv 1801.07698",
     places="S1",
-    defaults={"m": ".5 rad, the paper's", "scale": "64, the paper's"},
+    defaults={
+        "m": ".5 rad, the paper's",
+        "scale": "64, the paper's",
+        "boundary": "continue: the paper's formula, Paddle, insightface; “linear”: PyTorch Metric Learning",
+        "grad": "true: the formula's; “straight-through”: insightface",
+        "normalize": "False: the scores are cosines, as in the authors' code",
+    },
 )
 def arcface(
     m: float = 0.5,
@@ -141,7 +147,15 @@ def arcface(
     gradient=_ARC,
     source="Deng, Guo, Xue and Zafeiriou, ArcFace, 2019, arXiv 1801.07698, equation 4",
     places="S1",
-    defaults={"m1": "1, Paddle", "m2": ".5, Paddle", "m3": "0, Paddle", "scale": "64, Paddle"},
+    defaults={
+        "m1": "1, Paddle",
+        "m2": ".5, Paddle",
+        "m3": "0, Paddle",
+        "scale": "64, Paddle",
+        "boundary": "continue, Paddle",
+        "grad": "true, Paddle",
+        "normalize": "False: the scores are cosines, as in Paddle",
+    },
 )
 def combined_margin(
     m1: float = 1.0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from xent.core import checks, loss_values
+from xent.core import checks
 from xent.core.penalties import Entropy, ZLoss
 from xent.core.predictions import Logits, LogProbabilities, Projection
 from xent.core.robust_shaping import GeneralizedCrossEntropy, SymmetricCrossEntropy, TaylorCrossEntropy
@@ -142,7 +142,9 @@ def forward_correction(Q: Logits | Projection, transition: Any) -> LogProbabilit
     """Forward noise correction: Q\'s distribution over truths becomes that over what is written down, q·T.
 
     It is a prediction, so that every loss and measure takes it: ``cross_entropy(P, forward_correction(Q, T))``. It does
-    not see which labels do not count: their scores have to be numbers, or their gradient is NaN.
+    not see which labels do not count: their scores have to be numbers, or their gradient is NaN. It costs one product
+    of N·K² multiplications; where an entry of q·T would vanish beside the largest q, one for each set of columns of T
+    that are 0 in the same places.
 
     Parameters
     ----------
@@ -153,9 +155,12 @@ def forward_correction(Q: Logits | Projection, transition: Any) -> LogProbabilit
     Raises
     ------
     OptionError
-        T not of shape (K, K), with an entry outside [0, 1], or with rows that do not sum to one.
+        T not square, with an entry outside [0, 1], or with rows that do not sum to one. Where ``torch.compile`` reads
+        the code the result is NaN.
+    ShapeError
+        T for another number of classes.
     """
-    return mixed_log_probabilities(Q, loss_values.transition(transition, "forward_correction(transition)"))
+    return mixed_log_probabilities(Q, transition, "forward_correction(transition)")
 
 
 @member(

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from xent.backends import on_arrays
+from xent.backends import find, on_arrays
 from xent.core import checks
 from xent.core.arrays import Array, as_array, namespace, sum_classes, to_compute
 from xent.core.predictions import Logits
 from xent.core.reduction import Empty, Reduction
 from xent.core.targets import Distribution, Indicators, Labels
+from xent.core.values import Inspector
+from xent.errors import ProbabilityError
 from xent.functional import cross_entropy
 from xent.functional.averaging import reduced
 from xent.losses.candidates import accidental_hits, at_least, sampled_scores
@@ -144,6 +146,11 @@ def importance_weights(probabilities: Any, *, least: float | None = None) -> Arr
     least : float, optional
         Probabilities below it are taken for it, which bounds the weights at 1/least.
 
+    Raises
+    ------
+    ProbabilityError
+        A q that is not above 0 (with ``least`` below 0), or NaN. Where data cannot be read, its weight is NaN.
+
     Examples
     --------
     >>> import xent
@@ -152,7 +159,18 @@ def importance_weights(probabilities: Any, *, least: float | None = None) -> Arr
     """
     q = as_array(probabilities, "importance_weights(probabilities)")
     checks.require_numbers(q, "importance_weights(probabilities)")
-    return 1.0 / at_least(to_compute(q), least, "importance_weights(least=)")
+    bad = ~(q > 0) if least is None else ~(q >= 0)
+
+    def error(at: tuple[int, ...]) -> ProbabilityError:
+        return ProbabilityError(
+            "importance_weights(probabilities)",
+            "probabilities above 0",
+            f"{float(q[at]):g} at position {at}",
+            "What can never be drawn is in no sample; least= bounds the weights of what is rare.",
+        )
+
+    q = Inspector(find(q).reads(q)).settle(to_compute(q), bad, error)
+    return 1.0 / at_least(q, least, "importance_weights(least=)")
 
 
 def _truth(Q: Logits, true: int) -> Array:

@@ -178,7 +178,11 @@ def sup_con(
     "lse(s) − lse(s over positives)",
     gradient="(p − p over positives)·k by a query",
     source="Miech, Alayrac, Smaira, Laptev, Sivic and Zisserman, MIL-NCE, 2019, arXiv 1912.06430",
-    defaults={"temperature": "1, the paper has none", "normalize": "False, the paper's"},
+    defaults={
+        "temperature": "1, the paper has none",
+        "normalize": "False, the paper's",
+        "without_positives": "skip: a choice of this library; in the paper every query has positives",
+    },
 )
 @on_arrays
 def mil_nce(

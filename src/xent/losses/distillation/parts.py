@@ -25,7 +25,11 @@ from xent.losses.catalogue import member
     gradient="T·(Q_T − P_T) by the student's scores, P_T the teacher with what rest= makes of its rest",
     source="What the choices do to a student: Anshumann, Zaidi, Kedia, Ahn, Kwon, Lee, Lee and Lee, Sparse Logit "
     "Sampling, 2025, arXiv 2503.16870",
-    defaults={"rest": "renormalize: the k classes have all of the teacher's mass", "temperature": "1: no change"},
+    defaults={
+        "rest": "renormalize: the k classes have all of the teacher's mass",
+        "temperature": "1: no change",
+        "rescale": "True: T², as of forward_kl (Hinton, Vinyals and Dean, 2015, section 2)",
+    },
 )
 @on_arrays
 def top_k(
@@ -122,7 +126,12 @@ def top_k(
     "T²·(α·KL of the truth against the rest + β·KL among the other classes)",
     gradient="T·(α·∂ of the two-class divergence + β·(Q_T − P_T among the others))",
     source="Zhao, Cui, Song, Qiu and Liang, Decoupled Knowledge Distillation, 2022, arXiv 2203.08679",
-    defaults={"alpha": "1, the authors' code", "beta": "8, the same", "temperature": "4, the same"},
+    defaults={
+        "alpha": "1, the authors' code",
+        "beta": "8, the same",
+        "temperature": "4, the same",
+        "rescale": "True: T², the authors' code",
+    },
 )
 @on_arrays
 def decoupled(
