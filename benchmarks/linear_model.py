@@ -31,12 +31,15 @@ RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
 LADDER = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10)
 OPTIMUM = 1e-8
 #: Seconds after which a setting of scikit-learn is given up.
-PATIENCE = 60.0
+PATIENCE = 150.0
+#: Seconds of rounds for a problem, about.
+ROUNDS = 60.0
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Data to fit, and what is asked of it."""
+    """Data to fit, and what is asked of it. ``solvers``: those of scikit-learn that can win; Newton–Cholesky takes half
+    a minute where K·D is 500 and there are 200,000 rows, and cannot be had for sparse data."""
 
     name: str
     make: Callable[[int], tuple[Any, Any]]
@@ -45,7 +48,7 @@ class Problem:
     #: scikit-learn's time over xent's; or the seconds that xent may take.
     ratio: float | None = None
     seconds: float | None = None
-    solvers: tuple[str, ...] = ("lbfgs", "newton-cg", "newton-cholesky")
+    solvers: tuple[str, ...] = ("lbfgs", "newton-cg")
     binary: bool = False
 
 
@@ -96,12 +99,13 @@ PROBLEMS = (
     Problem("200,000×50, 10 classes, float32, as far as lbfgs", dense(200_000, 50, 10, np.float32), None, 2.5),
     Problem("200,000×50, 10 classes, float64, optimum", dense(200_000, 50, 10, np.float64), OPTIMUM, 4.0),
     Problem("200,000×50, 10 classes, float32, optimum", dense(200_000, 50, 10, np.float32), OPTIMUM, 4.0),
-    Problem("digits, optimum", digits, OPTIMUM, 1.0),
+    Problem("digits, optimum", digits, OPTIMUM, 1.0, solvers=("lbfgs", "newton-cg", "newton-cholesky")),
     Problem(
         "20,000×50, 10 classes, scales 0.01 to 100, optimum",
         dense(20_000, 50, 10, np.float64, True),
         OPTIMUM,
         seconds=0.3,
+        solvers=("newton-cg", "newton-cholesky"),
     ),
     Problem(
         "1,000,000×20, 2 classes, float64, optimum",
@@ -116,7 +120,7 @@ PROBLEMS = (
         sparse(100_000, 50_000, 20),
         None,
         1.5,
-        solvers=("lbfgs", "newton-cg"),
+        solvers=("lbfgs",),
     ),
 )
 
@@ -175,7 +179,7 @@ def measure(problem: Problem, given: argparse.Namespace) -> dict[str, Any]:
     """Both libraries on one problem."""
     X, y = problem.make(100 if given.quick and problem.make is not digits else 1)
     tight = [fitted(ours(problem, 1e-9), X, y, 1)[0]]
-    if not problem.seconds:
+    if "newton-cg" in problem.solvers and not problem.seconds:
         tight.append(fitted(theirs("newton-cg", 1e-9, 200), X, y, 2)[0])
     best = min(objective(model, X, y) for model in tight)
     found: dict[str, Any] = {"optimum": best, "settings": {}}
@@ -188,8 +192,6 @@ def measure(problem: Problem, given: argparse.Namespace) -> dict[str, Any]:
         far, seconds = fitted(theirs("lbfgs", 1e-10, 1000), X, y, 1)
         found["lbfgs, 1000 steps"] = {"seconds": seconds, "gap": objective(far, X, y) - best}
     for solver in problem.solvers:
-        if solver == "lbfgs" and problem.seconds:
-            continue
         for threads in (1, 2):
             setting = loosest(lambda tol, s=solver: theirs(s, tol), X, y, threads, best, goal)  # type: ignore[misc]
             found["settings"][f"{solver}, {threads} BLAS thread{'s' * (threads > 1)}"] = setting
@@ -202,7 +204,8 @@ def measure(problem: Problem, given: argparse.Namespace) -> dict[str, Any]:
         solver, threads = best_name.split(", ")[0], int(best_name.split(", ")[1][0])
         found["fastest"] = best_name
         peers["scikit-learn"] = Peer(lambda: fitted(theirs(solver, reached[best_name]["tol"]), X, y, threads))
-    found["samples"] = alternate(peers, given.rounds, 0.0)
+    slowest = max(mine["seconds"], *(s["seconds"] for s in reached.values())) if reached else mine["seconds"]
+    found["samples"] = alternate(peers, max(1, min(given.rounds, int(ROUNDS / slowest))), 0.0)
     return found
 
 
@@ -212,7 +215,8 @@ def report(results: dict[str, Any]) -> str:
         "# Softmax and logistic regression beside scikit-learn",
         "",
         f"Measured {results['date']} by `{results['command']}`. Milliseconds of a whole fit, medians of "
-        f"{results['rounds']} rounds in turns in one process, warm. Gap is F − F*, F the mean objective in nats; "
+        f"{results['rounds']} rounds (fewer where one takes many seconds) in turns in one process, warm. "
+        "Gap is F − F*, F the mean objective in nats; "
         "scikit-learn stands at the fastest of its solvers that reaches the goal, each with one and with two BLAS "
         "threads and at its loosest tolerance that does.",
         "",
