@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
 import shutil
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -56,10 +58,29 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def _compiled_code_is_let_go() -> Iterator[None]:
-    """What a file of tests had compiled is of no use to the next, and takes gigabytes in the end."""
+    """What a file of tests had compiled is of no use to the next, and takes gigabytes in the end.
+
+    What stays is kept out of the collector's way: tests that collect would go through all of it each time.
+    """
     yield
-    if "jax" in sys.modules:
-        sys.modules["jax"].clear_caches()
-    if "torch._dynamo" in sys.modules:
-        sys.modules["torch"]._dynamo.reset()
-    gc.collect()
+    gc.freeze()
+    if _resident() - _let_go_at[0] > _GROWTH:
+        if "jax" in sys.modules:
+            sys.modules["jax"].clear_caches()
+        if "torch._dynamo" in sys.modules:
+            sys.modules["torch"]._dynamo.reset()
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
+        _let_go_at[0] = _resident()
+
+
+#: Bytes of this process after which compiled code is let go once more, and how many it had when that was done last.
+_GROWTH = 2**28
+_let_go_at = [0]
+
+
+def _resident() -> int:
+    """Bytes that this process holds in memory; 0 where nobody says."""
+    status = Path("/proc/self/statm")
+    return int(status.read_text().split()[1]) * resource.getpagesize() if status.exists() else 0

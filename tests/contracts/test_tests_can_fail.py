@@ -206,9 +206,11 @@ def run(tests: list[str], source: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 
-#: One break of each file of tests; XENT_BREAKS=all takes every one.
+#: One break of each room of the package; XENT_BREAKS=all takes every one.
 CHOSEN = list(
-    BREAKS if os.environ.get("XENT_BREAKS") == "all" else {tests[0]: n for n, (*_, tests) in BREAKS.items()}.values()
+    BREAKS
+    if os.environ.get("XENT_BREAKS") == "all"
+    else {Path(file).parts[0]: name for name, (file, *_) in BREAKS.items()}.values()
 )
 
 

@@ -144,7 +144,8 @@ def least_deviation(V: Vector, threshold: Vector, ridge: Vector) -> Vector:
     Applications to PDE Based Denoising", Communications in Mathematical Sciences 7, 2009.
     """
     K = len(V)
-    apart = np.divide(threshold, K * ridge, out=np.full_like(threshold, _BEYOND), where=ridge > 0.0)
+    with np.errstate(over="ignore"):  # beyond everything, as without a ridge
+        apart = np.divide(threshold, K * ridge, out=np.full_like(threshold, _BEYOND), where=ridge > 0.0)
     ends = V.mean(axis=0) + (K - 2.0 * np.arange(K + 1))[:, None] * np.minimum(apart, _BEYOND)
     return np.median(np.concatenate([V, ends]), axis=0)
 
