@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import pty
@@ -16,6 +15,7 @@ import pytest
 from pyarrow import parquet
 
 import xent
+from support.terminal import terminal_text
 from xent.evaluate import Options, evaluate
 
 SOURCE = str(Path(xent.__file__).parents[1])
@@ -320,18 +320,7 @@ def test_progress_goes_to_a_terminal_and_the_table_to_the_pipe(table):
     command = [sys.executable, "-m", "xent", "evaluate", table(), "--truth", "y", "--logits", "z_*"]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=follower, env=environment(TERM="xterm"), check=True)
     os.close(follower)
-    shown = b""
-    while True:
-        try:
-            block = os.read(leader, 65536)
-        except OSError as error:
-            if error.errno != errno.EIO:  # Linux says so at the end of a terminal that was closed
-                raise
-            break
-        if not block:
-            break
-        shown += block
-    os.close(leader)
+    shown = terminal_text(leader)
     assert b"rows" in shown
     assert b"cross-entropy" not in shown
     assert b"cross-entropy, nats" in done.stdout

@@ -5,7 +5,6 @@ A process of its own takes seconds to import what it needs; it is one where sign
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import pty
@@ -26,6 +25,7 @@ from pyarrow import csv, parquet
 from scipy.special import log_softmax
 
 import xent
+from support.terminal import terminal_text
 from xent.cli import main
 from xent.linear_model import load
 from xent.linear_model.stream import Holdout
@@ -444,18 +444,7 @@ def test_progress_with_the_objective_goes_to_a_terminal_and_the_table_to_the_pip
         command(*asked), stdout=subprocess.PIPE, stderr=follower, env=environment(TERM="xterm", COLUMNS="120")
     )
     os.close(follower)
-    shown = b""
-    while True:
-        try:
-            block = os.read(leader, 65536)
-        except OSError as error:
-            if error.errno != errno.EIO:  # Linux says so at the end of a terminal that was closed
-                raise
-            break
-        if not block:
-            break
-        shown += block
-    os.close(leader)
+    shown = terminal_text(leader)
     said = process.communicate()[0]
     assert process.returncode == 0
     assert b"objective" in shown

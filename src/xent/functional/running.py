@@ -15,7 +15,6 @@ from xent.core.arrays import (
     pick,
     sum_classes,
     to_compute,
-    to_index,
 )
 from xent.core.loss_values import cosines
 from xent.core.predictions import Logits, Projection
@@ -25,6 +24,7 @@ from xent.errors import KindError
 from xent.functional.projection import hidden_norm, mask_hidden
 from xent.functional.scoring import normalized
 from xent.functional.truth import counted_examples
+from xent.kernels.extra import inside
 
 
 @on_arrays
@@ -64,24 +64,16 @@ def _cosine(P: Labels, Q: Logits | Projection, counted: Array | None) -> Array:
     if isinstance(Q, Projection):
         hidden = mask_hidden(to_compute(detached(Q.hidden)), counted, None)
         x, _ = normalized(hidden)
-        truth = look_up(detached(Q.weight), _inside(P.indices, Q.weight.shape[0], counted))
+        truth = look_up(detached(Q.weight), inside(P.indices, Q.weight.shape[0]))
         w, _ = normalized(namespace(x).astype(truth, x.dtype, copy=False))
         return sum_classes(x * w)
     if not isinstance(Q, Logits):
         raise KindError("Q", "a Projection, or cosines in Logits", type(Q).__name__)
     checks.require_label_shape(P.indices, tuple(Q.scores.shape), Q.axis % Q.scores.ndim)
     scores = namespace(Q.scores).moveaxis(Q.scores, Q.axis, -1)
-    found = pick(scores, _inside(P.indices, scores.shape[-1], counted))
+    found = pick(scores, inside(P.indices, scores.shape[-1]))
     cosines(found, Inspector(find(found).reads(found, P.indices), counted), "the truth")
     return to_compute(found)
-
-
-def _inside(indices: Array, classes: int, counted: Array | None) -> Array:
-    """Class 0 for what does not count; labels that are outside the classes are for the loss to refuse."""
-    index = to_index(indices)
-    good = (index >= 0) & (index < classes)
-    good = good if counted is None else good & counted
-    return namespace(index).where(good, index, namespace(index).zeros_like(index))
 
 
 def _total(x: Array, counted: Array | None) -> Array:

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 from scipy.special import xlogy
-from sklearn.utils.validation import _check_feature_names_in, _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_feature_names_in, _check_sample_weight, check_is_fitted
 
 from xent.errors import DataError, KindError, OptionError, ShapeError
 from xent.linear_model.estimator import SoftmaxRegression
 from xent.linear_model.examples import Examples
 from xent.linear_model.information import Maximum
+from xent.linear_model.predictor import features_of
 from xent.linear_model.scaling import Scaling
 from xent.linear_model.truth import Truth, truth_of
 
@@ -51,9 +52,7 @@ def require_maximum_likelihood(model: Any) -> None:
 
 def read(model: SoftmaxRegression, X: Matrix, y: Any, sample_weight: Any) -> tuple[Examples, Truth, Matrix]:
     """The examples that count, as ``fit`` reads them."""
-    X = validate_data(
-        model, X, accept_sparse="csr", dtype=[np.float64, np.float32], order="C", reset=False, accept_large_sparse=False
-    )
+    X = features_of(model, X, reset=False)
     truth = truth_of(y, X.shape[0])
     if truth.independent != model._independent or not np.array_equal(truth.classes, model.classes_):
         raise DataError(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from threadpoolctl import threadpool_limits
 
 from xent.core import checks
@@ -19,7 +19,7 @@ from xent.linear_model.choice import head_for, solver_for
 from xent.linear_model.examples import Examples
 from xent.linear_model.heads import SigmoidCrossEntropy, SoftmaxCrossEntropy
 from xent.linear_model.objective import Objective
-from xent.linear_model.predictor import LinearPredictor
+from xent.linear_model.predictor import LinearPredictor, features_of
 from xent.linear_model.proximal import proximal
 from xent.linear_model.scaling import scaling_of
 from xent.linear_model.separation import Separation, SeparationWarning, separation
@@ -153,9 +153,7 @@ class SoftmaxRegression(LinearPredictor):
             yes or no as Indicators.
         sample_weight : array (N,), optional
         """
-        X = validate_data(
-            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], order="C", accept_large_sparse=False
-        )
+        X = features_of(self, X, reset=True)
         truth, weight = self._counted(X, y, sample_weight)
         with threadpool_limits(1, user_api="blas"):
             self._fit(Examples(X), truth, weight)
@@ -272,9 +270,7 @@ class SoftmaxRegression(LinearPredictor):
     def _certified(self, X: Matrix, y: Any, sample_weight: Any, name: str) -> Objective:
         """The objective of the data ``fit`` was given, in float64."""
         check_is_fitted(self)
-        X = validate_data(
-            self, X, accept_sparse="csr", dtype=np.float64, order="C", reset=False, accept_large_sparse=False
-        )
+        X = features_of(self, X, reset=False, dtype=np.float64)
         truth, weight = self._counted(X, y, sample_weight)
         if not np.array_equal(truth.classes, self.classes_):
             raise DataError(f"{name}(y)", f"the classes of fit, {self.classes_}", str(truth.classes))

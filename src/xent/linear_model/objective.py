@@ -7,15 +7,17 @@ result, while the block is in cache. s = Σ w, λ₁ + λ₂ = 1/(C·s).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from xent.linear_model.examples import Examples
+from xent.linear_model.examples import Block, Examples
 from xent.linear_model.heads import Head
 from xent.linear_model.scaling import Scaling
 
 Matrix = Any
+#: W (D, K) and b as a block takes them.
+Operands: TypeAlias = tuple[Matrix, Matrix | None]
 
 #: Probabilities are kept for the products of one step up to so many bytes, and made again beyond.
 _KEPT = 2**28
@@ -80,38 +82,32 @@ class Objective:
     def data_term(self, W: Matrix, b: Matrix) -> tuple[float, Matrix, Matrix]:
         """Σ w·L/s with its derivatives by W and b."""
         self.passes += 1
-        w, shift = self.operands(W, b)
+        operands = self.operands(W, b)
 
         def part(begin: int, end: int) -> tuple[float, Matrix, Matrix]:
             total, by_w, by_b = 0.0, np.zeros((self.features, self.columns)), np.zeros(self.columns)
             for low, high, block in self.examples.blocks(begin, end):
-                z = block.scores(w)
-                if shift is not None:
-                    z += shift
-                value, g = self.head.value(z, low, high)
+                value, g = self.head.value(scores_of(block, operands), low, high)
                 total += value
                 block.pull(g, by_w)
                 by_b += self._column_sums(g)
             return total, by_w, by_b
 
-        found = self.examples.in_parts(w.size, part)
+        found = self.examples.in_parts(self.columns * self.features, part)
         by_W = sum((f[1] for f in found[1:]), start=found[0][1]).T
         return sum(f[0] for f in found), by_W, sum(f[2] for f in found)
 
     def curvature(self, v: Matrix) -> Callable[[Matrix], Matrix]:
         """d ↦ F″(v)·d, for a head that has a second derivative."""
-        w, shift = self.operands(*self.weights(v))
+        at = self.operands(*self.weights(v))
         kept: dict[int, Matrix] = {}
         size = self.examples.count * self.columns * self.examples.dtype.itemsize
         keep = self.examples.in_memory and size <= _KEPT
 
-        def predicted(low: int, high: int, block: Any) -> Matrix:
+        def predicted(low: int, high: int, block: Block) -> Matrix:
             if low in kept:
                 return kept[low]
-            z = block.scores(w)
-            if shift is not None:
-                z += shift
-            q = self.head.predicted(z, low, high)
+            q = self.head.predicted(scores_of(block, at), low, high)
             if keep:
                 kept[low] = q
             return q
@@ -119,21 +115,18 @@ class Objective:
         def times(d: Matrix) -> Matrix:
             self.passes += 1
             D, c = self.weights(d)
-            direction, along = self.operands(D, c)
+            direction = self.operands(D, c)
 
             def part(begin: int, end: int) -> tuple[Matrix, Matrix]:
                 by_w, by_b = np.zeros((self.features, self.columns)), np.zeros(self.columns)
                 for low, high, block in self.examples.blocks(begin, end):
                     q = predicted(low, high, block)
-                    dz = block.scores(direction)
-                    if along is not None:
-                        dz += along
-                    g = self.head.curvature(q, dz, low, high)
+                    g = self.head.curvature(q, scores_of(block, direction), low, high)
                     block.pull(g, by_w)
                     by_b += self._column_sums(g)
                 return by_w, by_b
 
-            found = self.examples.in_parts(direction.size, part)
+            found = self.examples.in_parts(self.columns * self.features, part)
             by_W = sum((f[0] for f in found[1:]), start=found[0][0]).T
             return self._pulled(by_W, sum(f[1] for f in found), D)
 
@@ -141,11 +134,13 @@ class Objective:
 
     def _column_sums(self, g: Matrix) -> Matrix:
         """Σ over rows, by BLAS: NumPy goes through memory against its order."""
-        if len(self._ones) < len(g):
-            self._ones = np.ones(len(g), self.examples.dtype)
-        return self._ones[: len(g)] @ g
+        ones = self._ones
+        if len(ones) < len(g):
+            # Another thread may be doing the same for a block of another length.
+            ones = self._ones = np.ones(len(g), self.examples.dtype)
+        return ones[: len(g)] @ g
 
-    def operands(self, W: Matrix, b: Matrix) -> tuple[Matrix, Matrix | None]:
+    def operands(self, W: Matrix, b: Matrix) -> Operands:
         """W and b as a block takes them: (D, K) side by side, in the type of X."""
         dtype = self.examples.dtype
         return np.ascontiguousarray(W.T, dtype), b.astype(dtype) if self.intercept else None
@@ -155,3 +150,12 @@ class Objective:
         if self.penalty:
             by_V = by_V + self.penalty * self.scaling.gradient(W, np.zeros(self.columns))[0]
         return self.joined(by_V, by_c)
+
+
+def scores_of(block: Block, operands: Operands) -> Matrix:
+    """X·Wᵀ + b of a block's rows, in an array of its own."""
+    w, shift = operands
+    z = block.scores(w)
+    if shift is not None:
+        z += shift
+    return z

@@ -8,11 +8,19 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from xent.backends import find
 from xent.core.predictions import Logits
 from xent.core.scores import Scores
 from xent.functional.inference import at_inference
+from xent.kernels.cpu import cpu
 
 Matrix = Any
+
+
+def features_of(model: BaseEstimator, X: Matrix, *, reset: bool, dtype: Any = (np.float64, np.float32)) -> Matrix:
+    """X as the models take it, checked as scikit-learn does: rows in order, or CSR with indices of 32 bits."""
+    kinds = list(dtype) if isinstance(dtype, tuple) else dtype
+    return validate_data(model, X, accept_sparse="csr", dtype=kinds, order="C", reset=reset, accept_large_sparse=False)
 
 
 class LinearPredictor(ClassifierMixin, BaseEstimator):
@@ -30,10 +38,7 @@ class LinearPredictor(ClassifierMixin, BaseEstimator):
 
     def _scores(self, X: Matrix) -> Matrix:
         check_is_fitted(self)
-        X = validate_data(
-            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], order="C", reset=False,
-            accept_large_sparse=False,
-        )  # fmt: skip
+        X = features_of(self, X, reset=False)
         z = np.asarray(X @ self.coef_.T + self.intercept_)
         return np.asarray(at_inference(self._scores_of_loss, Logits(z)).scores)
 
@@ -48,11 +53,11 @@ class LinearPredictor(ClassifierMixin, BaseEstimator):
         """log q of every class (N, K), exact where q is 0 or 1 in floating point; of Indicators log of each yes."""
         z = self._scores(X)
         if self._independent:
-            return -np.logaddexp(0.0, -z)
+            return -cpu.element_statistics(z, "logits")[0]
         if self._single:
-            z = np.concatenate([np.zeros_like(z), z], axis=1)
-        peak = z.max(axis=1, keepdims=True)
-        return z - peak - np.log(np.exp(z - peak).sum(axis=1, keepdims=True))
+            yes, no = cpu.element_statistics(z, "logits")
+            return -np.concatenate([no, yes], axis=1)
+        return -find(z).surprisals(z, "logits")
 
     def predict_proba(self, X: Matrix) -> Matrix:
         """q of every class (N, K); of Indicators the probability of each yes."""

@@ -18,7 +18,7 @@ from scipy.sparse import csr_array, hstack, identity
 
 from xent.linear_model.examples import Examples
 from xent.linear_model.heads import Head, SoftmaxCrossEntropy, rows_of
-from xent.linear_model.objective import Objective
+from xent.linear_model.objective import Objective, scores_of
 from xent.linear_model.solvers import MANY, SHARE, conjugate_gradients, newton_cg, part_of
 
 Matrix = Any
@@ -105,9 +105,9 @@ def _differences_of(objective: Objective, demands: Demands, *at: Matrix) -> Iter
     operands = [objective.operands(*objective.weights(v)) for v in at]
     for low, high, block in examples.blocks(0, examples.count):
         found: list[Matrix] = []
-        for w, shift in operands:
+        for each in operands:
             z = np.zeros((high - low, demands.columns + 1), examples.dtype)
-            z[:, :-1] = block.scores(w) if shift is None else block.scores(w) + shift
+            z[:, :-1] = scores_of(block, each)
             found += [z[row, above] - z[row, below] for row, above, below in demands.pairs(low, high)]
         yield tuple(found)
 
