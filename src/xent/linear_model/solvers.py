@@ -24,6 +24,8 @@ _BEGIN, _BEGIN_STEPS, _PATIENCE = 1e-2, 100, 100
 #: How far a Newton system is solved, in how many products at most, and how much shorter a step on a share makes the
 #: gradient of all.
 _SOLVED, _PRODUCTS, _SHORTER = 0.05, 500, 0.3
+#: Changes of the gradient that such steps learn from.
+_LEARNED = 8
 #: Shortenings of a step at most, and what it is to bring of the descent that its slope promises.
 _SHORTENINGS, _ENOUGH = 40, 1e-4
 
@@ -124,16 +126,18 @@ def newton_cg(objective: Objective, v: Vector, tol: float, steps: int, told: Tol
 
 def _newton(objective: Objective, v: Vector, tol: float, steps: int, told: Told | None, share: int) -> Optimum:
     """Newton's method with the curvature of one in ``share`` of the examples, and of more of them where a step does not
-    bring the gradient of all down enough."""
+    bring the gradient of all down enough. What the share does not know of the curvature is learned from how the
+    gradient of all has changed from step to step."""
     watched = Watched(objective, told)
     part, share = part_of(objective, share)
+    changes: list[tuple[Vector, Vector]] = []
     while True:
         value, gradient = watched(v)
         if largest(gradient) <= tol or len(watched.trace) >= steps:
             return _optimum(watched, v, len(watched.trace), tol, SMALL if largest(gradient) <= tol else USED_UP)
         before = part.passes
         exact = _SOLVED if share > 1 else min(_SOLVED, math.sqrt(float(np.linalg.norm(gradient))))
-        direction = conjugate_gradients(part.curvature(v), -gradient, exact, _PRODUCTS)
+        direction = newton_step(part.curvature(v), -gradient, exact, changes)
         if share > 1:
             objective.passes += (part.passes - before) / share
         new, _ = downhill(watched, v, direction, 1.0)
@@ -141,10 +145,29 @@ def _newton(objective: Objective, v: Vector, tol: float, steps: int, told: Told 
         if share == 1 and (new is None or (watched.value >= value and shorter > 0.5)):
             return _optimum(watched, v, len(watched.trace), tol, ROUNDING)
         if new is not None:
+            if share > 1:
+                changes.append((new - v, watched.gradient - gradient))
             v = new
             watched.step(v)
         if share > 1 and (new is None or shorter > _SHORTER):
             part, share = part_of(objective, share // 4)
+
+
+def newton_step(
+    times: Callable[[Vector], Vector], b: Vector, exact: float, changes: list[tuple[Vector, Vector]]
+) -> Vector:
+    """H·b, where H is the inverse of a curvature before it learns from changes of point and gradient: the two loops of
+    L-BFGS (Nocedal, "Updating Quasi-Newton Matrices with Limited Storage", Mathematics of Computation 35, 1980)."""
+    learned = [(step, change, float(step @ change)) for step, change in changes[-_LEARNED:]]
+    learned = [each for each in learned if each[2] > 0.0]
+    parts = []
+    for step, change, bend in reversed(learned):
+        parts.append(float(step @ b) / bend)
+        b = b - parts[-1] * change
+    d = conjugate_gradients(times, b, exact, _PRODUCTS)
+    for (step, change, bend), part in zip(learned, reversed(parts), strict=True):
+        d = d + (part - float(change @ d) / bend) * step
+    return d
 
 
 def part_of(objective: Objective, share: int) -> tuple[Objective, int]:
