@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 
+from xent.kernels.cpu import narrow
 from xent.kernels.cpu.threads import run, thread_count
 from xent.linear_model import compiled
 
@@ -22,8 +23,8 @@ _PARTS, _PART_NUMBERS = 8, 2**23
 class Block(Protocol):
     """Some rows of X."""
 
-    def scores(self, w: Matrix) -> Matrix:
-        """X·w, w (D, K)."""
+    def scores(self, w: Matrix, shift: Matrix | None) -> Matrix:
+        """X·w + shift in an array of its own; w (D, K), shift (K,) or None for none."""
         ...
 
     def pull(self, g: Matrix, into: Matrix) -> None:
@@ -41,8 +42,10 @@ class DenseBlock:
     def __init__(self, x: Matrix) -> None:
         self.x = x
 
-    def scores(self, w: Matrix) -> Matrix:
-        return self.x @ w
+    def scores(self, w: Matrix, shift: Matrix | None) -> Matrix:
+        if narrow.takes(self.x, w):
+            return narrow.product(self.x, w, shift)
+        return _shifted(self.x @ w, shift)
 
     def pull(self, g: Matrix, into: Matrix) -> None:
         # As (K, D), the shape in which BLAS is faster.
@@ -60,16 +63,23 @@ class SparseBlock:
     def __init__(self, indptr: Matrix, indices: Matrix, data: Matrix) -> None:
         self.indptr, self.indices, self.data = indptr, indices, data
 
-    def scores(self, w: Matrix) -> Matrix:
+    def scores(self, w: Matrix, shift: Matrix | None) -> Matrix:
         out = np.empty((len(self.indptr) - 1, w.shape[1]), w.dtype)
         compiled.sparse_scores(self.indptr, self.indices, self.data, w, out)
-        return out
+        return _shifted(out, shift)
 
     def pull(self, g: Matrix, into: Matrix) -> None:
         compiled.sparse_pull(self.indptr, self.indices, self.data, g, into)
 
     def moments(self, weight: Matrix, sums: Matrix, squares: Matrix) -> None:
         compiled.sparse_moments(self.indptr, self.indices, self.data, weight, sums, squares)
+
+
+def _shifted(z: Matrix, shift: Matrix | None) -> Matrix:
+    """z + shift, in place of z."""
+    if shift is not None:
+        z += shift
+    return z
 
 
 class Examples:

@@ -87,7 +87,7 @@ class Objective:
         def part(begin: int, end: int) -> tuple[float, Matrix, Matrix]:
             total, by_w, by_b = 0.0, np.zeros((self.features, self.columns)), np.zeros(self.columns)
             for low, high, block in self.examples.blocks(begin, end):
-                value, g = self.head.value(scores_of(block, operands), low, high)
+                value, g = self.head.value(block.scores(*operands), low, high)
                 total += value
                 block.pull(g, by_w)
                 by_b += self._column_sums(g)
@@ -107,7 +107,7 @@ class Objective:
         def predicted(low: int, high: int, block: Block) -> Matrix:
             if low in kept:
                 return kept[low]
-            q = self.head.predicted(scores_of(block, at), low, high)
+            q = self.head.predicted(block.scores(*at), low, high)
             if keep:
                 kept[low] = q
             return q
@@ -121,7 +121,7 @@ class Objective:
                 by_w, by_b = np.zeros((self.features, self.columns)), np.zeros(self.columns)
                 for low, high, block in self.examples.blocks(begin, end):
                     q = predicted(low, high, block)
-                    g = self.head.curvature(q, scores_of(block, direction), low, high)
+                    g = self.head.curvature(q, block.scores(*direction), low, high)
                     block.pull(g, by_w)
                     by_b += self._column_sums(g)
                 return by_w, by_b
@@ -150,12 +150,3 @@ class Objective:
         if self.penalty:
             by_V = by_V + self.penalty * self.scaling.gradient(W, np.zeros(self.columns))[0]
         return self.joined(by_V, by_c)
-
-
-def scores_of(block: Block, operands: Operands) -> Matrix:
-    """X·Wᵀ + b of a block's rows, in an array of its own."""
-    w, shift = operands
-    z = block.scores(w)
-    if shift is not None:
-        z += shift
-    return z

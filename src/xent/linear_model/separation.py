@@ -18,7 +18,7 @@ from scipy.sparse import csr_array, hstack, identity
 
 from xent.linear_model.examples import Examples
 from xent.linear_model.heads import Head, SoftmaxCrossEntropy, rows_of
-from xent.linear_model.objective import Objective, scores_of
+from xent.linear_model.objective import Objective
 from xent.linear_model.solvers import MANY, SHARE, conjugate_gradients, newton_cg, part_of
 
 Matrix = Any
@@ -107,7 +107,7 @@ def _differences_of(objective: Objective, demands: Demands, *at: Matrix) -> Iter
         found: list[Matrix] = []
         for each in operands:
             z = np.zeros((high - low, demands.columns + 1), examples.dtype)
-            z[:, :-1] = scores_of(block, each)
+            z[:, :-1] = block.scores(*each)
             found += [z[row, above] - z[row, below] for row, above, below in demands.pairs(low, high)]
         yield tuple(found)
 
