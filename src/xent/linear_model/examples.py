@@ -16,6 +16,9 @@ _Found = TypeVar("_Found")
 
 #: A block is so small that its rows stay in a cache, and so large that the calls for it cost little.
 _BLOCK_BYTES, _LEAST_ROWS, _MOST_ROWS = 2**22, 256, 16384
+#: Up to so many multiplications OpenBLAS multiplies without packing, which for few columns takes longer than the
+#: product; and the least rows for which more calls pay.
+_UNPACKED, _WORTH_A_CALL = 10**6, 500
 #: Sums of one part are made by one thread, so that a result does not depend on how many threads there are.
 _PARTS, _PART_NUMBERS = 8, 2**23
 
@@ -48,8 +51,12 @@ class DenseBlock:
         return _shifted(self.x @ w, shift)
 
     def pull(self, g: Matrix, into: Matrix) -> None:
-        # As (K, D), the shape in which BLAS is faster.
-        into += (g.T @ self.x).T
+        rows = _UNPACKED // max(1, into.size)
+        if rows < _WORTH_A_CALL:
+            rows = max(1, len(g))
+        for low in range(0, len(g), rows):
+            # As (K, D), the shape in which BLAS is faster.
+            into += (g[low : low + rows].T @ self.x[low : low + rows]).T
 
     def moments(self, weight: Matrix, sums: Matrix, squares: Matrix) -> None:
         x = np.asarray(self.x, np.float64)
