@@ -27,7 +27,9 @@ from scipy.special import log_softmax
 import xent
 from support.terminal import terminal_text
 from xent.cli import main
-from xent.linear_model import load
+from xent.cli import rows as file_rows
+from xent.linear_model import load, stream
+from xent.linear_model.solvers import MANY
 from xent.linear_model.stream import Holdout
 
 SOURCE = str(Path(xent.__file__).parents[1])
@@ -267,14 +269,38 @@ def test_other_losses_are_minimised(table, tmp_path, loss):
     assert load(tmp_path / "m.npz").loss == loss
 
 
+# How often a file is read
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+def test_a_small_file_is_opened_as_often_whatever_the_steps(table, tmp_path, monkeypatch, name):
+    opened, path = [], table(name)
+    real = file_rows.open_table
+    monkeypatch.setattr(file_rows, "open_table", lambda file: opened.append(file) or real(file))
+
+    def times(model, *more):
+        opened.clear()
+        good("train", path, "--truth", "label", "--model", tmp_path / model, "--tol", "1e-8", *more)
+        return len(opened)
+
+    assert times("held.npz") == times("few.npz", "--max-iter", "1") == 5
+    monkeypatch.setattr(stream, "_HELD", 0)
+    held, passes = load(tmp_path / "held.npz"), times("streamed.npz")
+    streamed = load(tmp_path / "streamed.npz")
+    assert passes > streamed.n_passes_ > 5
+    assert held.objective_ == pytest.approx(streamed.objective_, rel=1e-12)
+    np.testing.assert_allclose(held.coef_, streamed.coef_, rtol=1e-5, atol=1e-8)
+
+
 # Interruption
 
 
 def many(tmp_path, name="many.csv"):
-    """A file whose training takes many steps: classes that are nearly separable, and next to no penalty."""
+    """A file whose training takes many steps: classes that are nearly separable, next to no penalty, and just not so
+    many rows that a share of them would take the first steps."""
     rng = np.random.default_rng(3)
-    X = rng.normal(size=(20_000, 12))
-    z = 8 * X @ rng.normal(size=(12, 3)) + rng.gumbel(size=(20_000, 3))
+    X = rng.normal(size=(MANY - 1, 60))
+    z = 8 * X @ rng.normal(size=(60, 3)) + rng.gumbel(size=(len(X), 3))
     path = tmp_path / name
     (csv.write_csv if name.endswith("csv") else parquet.write_table)(columns(X, z.argmax(axis=1)), path)
     return path

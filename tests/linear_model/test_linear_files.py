@@ -14,6 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression as Other
 
 import xent
+import xent.linear_model.stream as streaming
 import xent.linear_model.survey as surveying
 from xent.errors import (
     DataError,
@@ -25,7 +26,7 @@ from xent.errors import (
     WeightError,
 )
 from xent.linear_model import LogisticRegression, SoftmaxRegression, load, sampling, save, storage
-from xent.linear_model.stream import Holdout, Labelled, Stream
+from xent.linear_model.stream import Holdout, Labelled, Stream, examples_of
 from xent.linear_model.survey import survey
 from xent.linear_model.training import train
 
@@ -58,6 +59,14 @@ class Rows:
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture(params=["held", "streamed"])
+def way(request, monkeypatch):
+    """What becomes of the rows: all in memory, or read anew at each pass."""
+    if request.param == "streamed":
+        monkeypatch.setattr(streaming, "_HELD", 0)
+    return request.param
 
 
 def problem(rng, n=400, features=4, classes=3):
@@ -249,6 +258,7 @@ def test_rows_that_are_not_enough_are_refused(rng, monkeypatch):
 # Training
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("share", [0.0, 0.3])
 def test_training_comes_to_the_optimum_of_the_formula(rng, share):
     X, y = problem(rng)
@@ -267,6 +277,7 @@ def test_training_comes_to_the_optimum_of_the_formula(rng, share):
 def test_many_rows_begin_with_a_share_in_memory_and_come_to_the_same_optimum(rng, monkeypatch):
     X, y = problem(rng, n=21_000, features=3)
     value, W, _ = optimum(X, y, np.ones(len(y)), 1.0)
+    monkeypatch.setattr(streaming, "_HELD", 0)
     monkeypatch.setattr(sampling, "_NUMBERS", 6_000)
     gathered, some = [], Stream.some
     monkeypatch.setattr(Stream, "some", lambda self, rows: gathered.append(len(rows)) or some(self, rows))
@@ -278,6 +289,7 @@ def test_many_rows_begin_with_a_share_in_memory_and_come_to_the_same_optimum(rng
     assert max(gathered) * 3 <= 6_000
 
 
+@pytest.mark.usefixtures("way")
 def test_many_rows_go_on_from_a_checkpoint(rng, tmp_path):
     X, y = problem(rng, n=21_000, features=3)
     path = tmp_path / "state.ck"
@@ -289,6 +301,28 @@ def test_many_rows_go_on_from_a_checkpoint(rng, tmp_path):
     values = [step.value for step in resumed.trace_]
     assert len(values) > 2
     assert values == sorted(values, reverse=True)
+
+
+def test_few_rows_are_read_once_and_many_at_each_pass(rng, way):
+    X, y = problem(rng)
+    rows = Rows(X, y)
+    model, _ = fitted(rows, Holdout(0.2), C=100.0)
+    # One pass is the survey's.
+    assert model.n_passes_ > 10
+    assert rows.passes == 2 if way == "held" else rows.passes > model.n_passes_
+
+
+def test_held_are_rows_whose_features_and_scores_fit(rng, monkeypatch):
+    X, holdout = rng.normal(size=(50, 3)), Holdout(0.3, 2)
+    kept = X[~holdout.mask(0, 50)]
+    monkeypatch.setattr(streaming, "_HELD", len(kept) * (3 + 4) * 8)
+    held = examples_of(Rows(X, range(50)), len(kept), holdout, 4)
+    assert held.in_memory
+    assert np.array_equal(held.X, kept)
+    assert not examples_of(Rows(X, range(50)), len(kept), holdout, 5).in_memory
+    for count in (len(kept) - 1, len(kept) + 1):
+        with pytest.raises(InputError, match="rows of the first pass"):
+            examples_of(Rows(X, range(50)), count, holdout, 3)
 
 
 class Stop(Exception):
@@ -303,6 +337,7 @@ def stop_after(steps):
     return stepped
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("steps", [1, 3])
 def test_interrupted_training_goes_on_from_its_checkpoint(rng, tmp_path, steps):
     X, y = problem(rng)
@@ -342,6 +377,7 @@ def test_a_checkpoint_of_another_problem_is_refused(rng, tmp_path):
     assert fitted(Rows(X, y), checkpoint=path)[1].resumed == 2
 
 
+@pytest.mark.usefixtures("way")
 def test_steps_are_counted_and_used_up(rng):
     X, y = problem(rng)
     rows = Rows(X, y)

@@ -61,7 +61,8 @@ def train_command(
 ) -> None:
     """Train softmax regression on the rows of a file, which may be larger than memory.
 
-    It is read once for each evaluation of the objective. The held-out rows are judged as by xent evaluate.
+    A small one is held, a larger one read for each evaluation of the objective. The held-out rows are judged as by xent
+    evaluate.
     """
     _check(C, loss, holdout, seed, tol, max_iter, html)
     outputs = {"--model": model, "--html": html, "--checkpoint": checkpoint}

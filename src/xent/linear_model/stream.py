@@ -1,4 +1,5 @@
-"""Examples of a file: every pass reads it from the beginning, and no more of X is held than some rows."""
+"""Examples of a file: few are held in memory; of many every pass reads the file from the beginning, and no more of X is
+held than some rows."""
 
 from __future__ import annotations
 
@@ -13,6 +14,9 @@ from xent.linear_model.examples import Block, DenseBlock, Examples
 
 Matrix = Any
 _Found = TypeVar("_Found")
+
+#: Bytes that the features and as many scores as there are classes may take, in float64, to be held.
+_HELD = 2**26
 
 _ODD, _MIX1, _MIX2 = (np.uint64(n) for n in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 
@@ -151,3 +155,17 @@ class Stream(Examples):
     def some(self, rows: Matrix) -> Examples:
         """Those rows alone, in memory; one pass."""
         return Examples(self.dense(rows))
+
+
+def examples_of(source: Source, count: int, holdout: Holdout, classes: int) -> Examples:
+    """The ``count`` rows of a file that are not held out: in memory after one pass where they are few, else a stream.
+
+    Raises
+    ------
+    InputError
+        The file has other rows than it had.
+    """
+    stream = Stream(source, count, holdout)
+    if count * (stream.features + classes) * stream.dtype.itemsize > _HELD:
+        return stream
+    return stream.some(np.arange(count))

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from xent.linear_model.checkpoint import Checkpoint, State
 from xent.linear_model.estimator import SoftmaxRegression
 from xent.linear_model.solvers import Trace
-from xent.linear_model.stream import Holdout, Source, Stream
+from xent.linear_model.stream import Holdout, Source, examples_of
 from xent.linear_model.survey import Survey
 from xent.linear_model.truth import Truth
 
@@ -45,7 +45,8 @@ def train(
 ) -> Trained:
     """Fit ``model`` to the rows of a file that are not held out.
 
-    The optimum is that of ``model.fit`` on these rows. Each evaluation of the objective reads the file once.
+    The optimum is that of ``model.fit`` on these rows. A file whose features and scores take up to 64 MiB in float64 is
+    read once and held; each evaluation of the objective reads a larger one anew.
 
     Parameters
     ----------
@@ -80,12 +81,12 @@ def train(
         if stepped is not None:
             stepped(tuple(trace))
 
-    stream = Stream(source, len(found.truth), holdout)
+    examples = examples_of(source, len(found.truth), holdout, len(found.classes))
     truth = Truth(found.truth, found.classes)
     with threadpool_limits(1, user_api="blas"), warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        model._fit(stream, truth, found.weight, told, None if state is None else (state.W, state.b))
-    model.n_features_in_, model.feature_names_in_ = stream.features, np.array(source.features, object)
+        model._fit(examples, truth, found.weight, told, None if state is None else (state.W, state.b))
+    model.n_features_in_, model.feature_names_in_ = examples.features, np.array(source.features, object)
     model.n_iter_, model.n_passes_, model.trace_ = earlier + model.n_iter_, begun + model.n_passes_, tuple(trace)
     # The model itself says whether it converged.
     return Trained(earlier, tuple(str(w.message) for w in said if not issubclass(w.category, ConvergenceWarning)))
