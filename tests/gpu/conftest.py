@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,7 @@ pytest.importorskip("triton")
 with warnings.catch_warnings():
     # As in tests/torch: forward mode's first use is deprecated by PyTorch itself.
     warnings.simplefilter("ignore", DeprecationWarning)
-    import torch._decomp.decompositions_for_jvp  # noqa: F401
+    import torch._decomp.decompositions_for_jvp
 for room in ("kernels", "torch"):
     sys.path.append(str(Path(__file__).parents[1] / room))
 
@@ -36,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _the_gpu_first(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _the_gpu_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a GPU its kernels take tensors in memory, before the CPU's do."""
     if not torch.cuda.is_available():
         monkeypatch.setattr(Gpu, "interpreted", True)
@@ -44,4 +43,3 @@ def _the_gpu_first(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(registry, "_KERNELS", (gpu, compiled, *others))
         for way in (label_sum, element_sum):
             monkeypatch.setattr(way, "plain", lambda *tensors: False)
-    yield

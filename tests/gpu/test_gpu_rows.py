@@ -49,7 +49,9 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 def assert_same(found: Any, exact: Any, tolerance: float = 3e-6) -> None:
     found, exact = numbers(found), numbers(exact)
     assert found.shape == exact.shape
-    np.testing.assert_allclose(found, exact, rtol=tolerance, atol=tolerance * max(1.0, np.abs(exact[np.isfinite(exact)]).max(initial=0)))
+    np.testing.assert_allclose(
+        found, exact, rtol=tolerance, atol=tolerance * max(1.0, np.abs(exact[np.isfinite(exact)]).max(initial=0))
+    )
 
 
 def in_double(target: Any) -> Any:
@@ -173,7 +175,9 @@ def test_infinite_scores(small_pieces: None, classes: int) -> None:
     found = gpu.row_statistics(z, HardTarget(y), "logits", want)
     exact = composed.row_statistics(z.double(), HardTarget(y), "logits", want)
     for name in sorted(want):
-        np.testing.assert_allclose(numbers(getattr(found, name)), numbers(getattr(exact, name)), rtol=3e-6, err_msg=name)
+        np.testing.assert_allclose(
+            numbers(getattr(found, name)), numbers(getattr(exact, name)), rtol=3e-6, err_msg=name
+        )
     ones = torch.ones(6, device=DEVICE)
     gradient = gpu.row_fused(z, HardTarget(y), "logits", ones)[1]
     np.testing.assert_allclose(

@@ -19,9 +19,7 @@ from xent.kernels.registry import choose
 _SHAPING: tuple[ShapingKernel, ...] = (cpu, gpu)
 
 
-def extra_of(
-    call: Call, shaping: Shaping | None, penalties: Sequence[Penalty]
-) -> tuple[ShapingKernel, Extra] | None:
+def extra_of(call: Call, shaping: Shaping | None, penalties: Sequence[Penalty]) -> tuple[ShapingKernel, Extra] | None:
     """The kernel, and what the loss adds to its fused pass; None where it is another function of the row than the pass
     knows."""
     if not call.rows or call.link != "logits" or library(call.q) not in ("numpy", "torch") or call.task.traced:

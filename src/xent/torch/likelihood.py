@@ -114,8 +114,7 @@ def cross_entropy(
 def _not_in_place() -> OptionError:
     return OptionError(
         "inplace_gradient=True",
-        'class indices, reduction "mean" or "sum", and plain tensors on the CPU, or (N, C) on a GPU that xent\'s kernels '
-        "run on",
+        'class indices, reduction "mean" or "sum", and plain tensors on the CPU, or (N, C) where the GPU kernels run',
         "another call",
         "Write inplace_gradient=False.",
     )
@@ -169,7 +168,9 @@ def _in_one_pass(
         return reduced(algebra.row_values({"loss": each}, None, (), picked, counted, backend.apply), reduction, divisor)
 
     kernel = choose(_task(q, hard))
-    return row_sum_in_place(kernel, q, hard, c, total) if inplace else backend.row_sum(kernel, q, hard, "logits", c, total)
+    return (
+        row_sum_in_place(kernel, q, hard, c, total) if inplace else backend.row_sum(kernel, q, hard, "logits", c, total)
+    )
 
 
 def _of_probabilities(input: Array, target: Array, weight: Array | None, epsilon: float, reduction: str) -> Array:

@@ -18,7 +18,6 @@ from xent.backends.torch.scaling import scaled_in_place
 from xent.backends.torch.spent import spent_error
 from xent.core.arrays import Array
 
-
 #: z and a job's tensors, as autograd kept them: it refuses those that were written to since.
 Saved: TypeAlias = Callable[[], tuple[Any, ...]]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib.util
 
-
 from xent.core.arrays import HALF, Array
 from xent.kernels.extra import Extra
 from xent.kernels.protocol import Link, RowCoefficients, RowStatistics, Statistic, Target, Task
@@ -18,8 +17,6 @@ from xent.kernels.protocol import Link, RowCoefficients, RowStatistics, Statisti
 _DEVICES = ("cuda", "xpu")
 #: Found out once, where a compiler does not see it.
 HAS_TRITON = importlib.util.find_spec("triton") is not None
-
-
 
 
 class Gpu:

@@ -33,7 +33,9 @@ def gradient(q: Array, a: Array, b: Array) -> Array:
     out = torch.empty(q.shape, dtype=q.dtype, device=q.device)
     a, b = (x.to(torch.float32).broadcast_to(q.shape).contiguous() for x in (a, b))
     with on_device_of(q):
-        side_program[_grid(z)](z, out, a, b, None, None, z.numel(), GRADIENT=True, B=ELEMENTS, PTX=speaks_ptx(q), num_warps=_WARPS)
+        side_program[_grid(z)](
+            z, out, a, b, None, None, z.numel(), GRADIENT=True, B=ELEMENTS, PTX=speaks_ptx(q), num_warps=_WARPS
+        )
     return out
 
 

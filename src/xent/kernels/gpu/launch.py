@@ -37,7 +37,8 @@ def on_device_of(x: Array) -> AbstractContextManager[object]:
     """Triton launches on the current device."""
     if x.device.type == "cpu":
         return nullcontext()
-    return torch.cuda.device(x.device) if x.device.type == "cuda" else torch.xpu.device(x.device)
+    device: AbstractContextManager[object] = (torch.cuda if x.device.type == "cuda" else torch.xpu).device(x.device)
+    return device
 
 
 def speaks_ptx(x: Array) -> bool:

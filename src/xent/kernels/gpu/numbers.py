@@ -1,4 +1,4 @@
-"""Functions of numbers, to the digits of float32, for programs on a GPU. Triton's own log and exp are the hardware's."""
+"""Functions of numbers, to the digits of float32, for programs on a GPU. Triton's own exp and log are the device's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def exp(x, PTX: tl.constexpr):  # type: ignore[no-untyped-def]
 @triton.jit
 def rounded(x, KIND: tl.constexpr, PTX: tl.constexpr):  # type: ignore[no-untyped-def]
     """x in another type, to the nearest, to even. Triton's interpreter cuts bfloat16 off instead."""
-    if (not PTX) and KIND == tl.bfloat16:
+    if (not PTX) and tl.bfloat16 == KIND:
         bits = x.to(tl.int32, bitcast=True)
         bits = (bits + 0x7FFF + ((bits >> 16) & 1)) & -65536
         x = tl.where(x == x, bits.to(tl.float32, bitcast=True), x)

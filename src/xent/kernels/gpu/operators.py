@@ -33,9 +33,7 @@ def _no_row_statistics(
     return [q.new_empty(q.shape[:-1], dtype=types.get(name, torch.float32)) for name in names]
 
 
-def _row_gradient(
-    q: Any, index: Any, probs: Any, log_probs: Any, on: float, off: float, a: Any, b: Any, h: Any
-) -> Any:
+def _row_gradient(q: Any, index: Any, probs: Any, log_probs: Any, on: float, off: float, a: Any, b: Any, h: Any) -> Any:
     return gpu.row_gradient(q, _target(index, probs, log_probs, on, off), "logits", RowCoefficients(a, b, h))
 
 
@@ -72,5 +70,8 @@ _operator(
     lambda q: [q.new_empty(q.shape, dtype=torch.float32) for _ in range(2)],
 )
 _operator(
-    "element_gradient", "(Tensor q, Tensor a, Tensor b) -> Tensor", _element_gradient, lambda q, a, b: q.new_empty(q.shape)
+    "element_gradient",
+    "(Tensor q, Tensor a, Tensor b) -> Tensor",
+    _element_gradient,
+    lambda q, a, b: q.new_empty(q.shape),
 )

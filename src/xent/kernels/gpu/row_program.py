@@ -20,9 +20,7 @@ _LOSS, _LSE, _ENTROPY, _ARGMAX, _SUM = (
 )
 _FACTOR, _TRUTH, _CAP = (tl.constexpr(bit) for bit in (bits.FACTOR, bits.TRUTH, bits.CAP))
 _HARD, _SMOOTHED, _SOFT = (tl.constexpr(kind) for kind in (bits.HARD, bits.SMOOTHED, bits.SOFT))
-_MIXED_ENTROPY, _FUSED, _UNLESS_ONE = (
-    tl.constexpr(kind) for kind in (bits.MIXED_ENTROPY, bits.FUSED, bits.UNLESS_ONE)
-)
+_MIXED_ENTROPY, _FUSED, _UNLESS_ONE = (tl.constexpr(kind) for kind in (bits.MIXED_ENTROPY, bits.FUSED, bits.UNLESS_ONE))
 _NOWHERE = tl.constexpr(2147483647)
 
 
@@ -130,9 +128,7 @@ def rows(  # type: ignore[no-untyped-def]
     score, truth_cap = loss, 1.0
     if (TARGET == _HARD) or (TARGET == _SMOOTHED):
         place = tl.where(known, truth, 0)
-        score, truth_cap = score_of(
-            base + place * stride, known & reads, place, replaced, factor, offset, cap, ADJUSTS
-        )
+        score, truth_cap = score_of(base + place * stride, known & reads, place, replaced, factor, offset, cap, ADJUSTS)
         drop = tl.where(score == peak, 0.0, peak - tl.where(score == peak, 0.0, score))
         loss = tl.where(on == 0.0, 0.0 * excess, on * (drop + excess))
         if TARGET == _SMOOTHED:
@@ -192,7 +188,9 @@ def rows(  # type: ignore[no-untyped-def]
                 TARGET, GRADIENT == _MIXED_ENTROPY, ADJUSTS, PTX,
             )  # fmt: skip
             tl.store(
-                target[:, None] + wide * out_stride, rounded(found, kind, PTX), mask=there[:, None] & (columns[None, :] < classes)
+                target[:, None] + wide * out_stride,
+                rounded(found, kind, PTX),
+                mask=there[:, None] & (columns[None, :] < classes),
             )
         else:
             for begin in range(0, whole, B):
@@ -214,7 +212,9 @@ def rows(  # type: ignore[no-untyped-def]
                     x, t, slope, peak, rest, a, b, h, excess, entropy, off, factor,
                     TARGET, GRADIENT == _MIXED_ENTROPY, ADJUSTS, PTX,
                 )  # fmt: skip
-                tl.store(target[:, None] + wide * out_stride, rounded(found, kind, PTX), mask=columns[None, :] < classes)
+                tl.store(
+                    target[:, None] + wide * out_stride, rounded(found, kind, PTX), mask=columns[None, :] < classes
+                )
         if (TARGET == _HARD) or (TARGET == _SMOOTHED):
             # After all of the program's threads have written what this is written over.
             tl.debug_barrier()
