@@ -288,6 +288,24 @@ def test_the_typed_losses_take_their_extras_in_the_same_pass(launches: list[int]
         assert_close(found.double(), slope(exact, wide), rtol=1e-5, atol=1e-6)
 
 
+def test_the_scores_of_tokens_come_from_one_launch(launches: list[int]) -> None:
+    z = scores()
+    found = xent.losses.language.token_scores(xent.Labels(labels(), ignore=-100), xent.Logits(z))
+    assert launches == [0]
+    wide = torch.log_softmax(z.detach().double(), -1)
+    counted = ~IGNORED.to(DEVICE)
+    picked = wide.gather(1, labels().clamp_min(0)[:, None])[:, 0]
+    assert_close(found.log_likelihood.double(), torch.where(counted, picked, 0.0), rtol=2e-6, atol=1e-6)
+    assert_close(found.entropy.double(), torch.where(counted, -(wide.exp() * wide).sum(-1), 0.0), rtol=2e-6, atol=1e-6)
+    assert torch.equal(found.predicted, z.argmax(-1))
+    gradient = slope(found.log_likelihood.sum() + 2.0 * found.entropy.sum(), z)
+    assert launches == [0, 1]
+    x = z.detach().double().requires_grad_()
+    log_q = torch.log_softmax(x, -1)
+    each = log_q.gather(1, labels().clamp_min(0)[:, None])[:, 0] - 2.0 * (log_q.exp() * log_q).sum(-1)
+    assert_close(gradient.double(), slope(each[counted].sum(), x), rtol=1e-5, atol=1e-6)
+
+
 def test_explain_names_the_kernel_and_the_reason() -> None:
     z = scores()
     assert str(xent.explain(xent.Labels(labels(), ignore=-100), xent.Logits(z))).splitlines()[0].endswith("kernel gpu")

@@ -8,20 +8,21 @@ import triton.language as tl
 from xent.kernels.gpu import bits
 from xent.kernels.gpu.numbers import exp, log1p, rounded
 
-_SAME, _CLASSES = tl.constexpr(bits.SAME), tl.constexpr(bits.CLASSES)
+_SAME, _CLASSES, _EACH = (tl.constexpr(how) for how in (bits.SAME, bits.CLASSES, bits.EACH))
 _UNLESS_ONE = tl.constexpr(bits.UNLESS_ONE)
 
 
 @triton.jit
 def operand(x, place, there, classes, HOW: tl.constexpr):  # type: ignore[no-untyped-def]
     """A number for each element; HOW it lies: 0 none, which is 1; one for all; one for each of the last axis; each."""
-    if HOW == 0:
-        return 1.0
+    found = 1.0
     if HOW == _SAME:
-        return tl.load(x).to(tl.float32)
-    if HOW == _CLASSES:
-        return tl.load(x + place % classes, mask=there, other=0.0).to(tl.float32)
-    return tl.load(x + place, mask=there, other=0.0).to(tl.float32)
+        found = tl.load(x).to(tl.float32)
+    elif HOW == _CLASSES:
+        found = tl.load(x + place % classes, mask=there, other=0.0).to(tl.float32)
+    elif HOW == _EACH:
+        found = tl.load(x + place, mask=there, other=0.0).to(tl.float32)
+    return found
 
 
 @triton.jit
@@ -88,7 +89,7 @@ def losses(  # type: ignore[no-untyped-def]
         if sums is not None:
             # Few additions in float32, and few in float64, of which some devices do little.
             some = tl.sum(tl.reshape(loss, [B // 16, 16]), axis=1)
-            tl.store(sums + tl.program_id(0), tl.sum(some.to(tl.float64), axis=0))
+            tl.store(sums + tl.program_id(0), tl.sum(some.to(sums.dtype.element_ty), axis=0))
     if out is not None:
         slope = (against - along * e) / (1.0 + e)
         found = (scale * above) * w * tl.where(upward, slope, tl.where(x == x, -slope, x))

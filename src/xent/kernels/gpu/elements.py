@@ -61,7 +61,8 @@ def fused(
     """See ``Kernel.element_fused``; ``out`` and ``above`` as in ``rows.shaped``."""
     when = bits.NOTHING if above is None else bits.TIMES if out is None else bits.UNLESS_ONE
     out = torch.empty(q.shape, dtype=q.dtype, device=q.device) if out is None else out
-    sums = torch.empty(_grid(q)[0], dtype=torch.float64, device=q.device)
+    wide = torch.float32 if q.device.type == "xpu" else torch.float64  # which some of Intel's devices have not
+    sums = torch.empty(_grid(q)[0], dtype=wide, device=q.device)
     _launch(q, t, weight, positive_weight, scale, out, sums=sums, above=above, when=when)
     return sums.sum().to(torch.float32), out
 

@@ -47,7 +47,7 @@ def read(  # type: ignore[no-untyped-def]
     if _FACTOR & ADJUSTS:
         x = x * factor
     if _OFFSET & ADJUSTS:
-        x += tl.load(offset + columns, mask=columns < classes, other=0.0)[None, :]
+        x += tl.load(offset + columns[None, :], mask=columns[None, :] < classes, other=0.0)
     if MASKED and ADJUSTS:
         x = tl.where(valid, x, -float("inf"))
     t = 0.0

@@ -24,7 +24,7 @@ _MIXED_ENTROPY, _FUSED, _UNLESS_ONE = (tl.constexpr(kind) for kind in (bits.MIXE
 _NOWHERE = tl.constexpr(2147483647)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["count", "plane", "out_plane", "p_plane"])
 def rows(  # type: ignore[no-untyped-def]
     z, out, index, probs, a_, b_, h_, replaced_, truth_slope_, offset, above_,
     losses, lses, entropies, sums, firsts,
@@ -34,12 +34,19 @@ def rows(  # type: ignore[no-untyped-def]
     p_stride, p_step, p_plane, p_leap,
     on, off, factor, cap, z_loss, form_factor, epsilon, form_q, gamma, limit,
     WANT: tl.constexpr, TARGET: tl.constexpr, GRADIENT: tl.constexpr, ADJUSTS: tl.constexpr, ABOVE: tl.constexpr,
-    SHAPED: tl.constexpr, HELD: tl.constexpr, R: tl.constexpr, B: tl.constexpr, PTX: tl.constexpr,
+    SHAPED: tl.constexpr, HELD: tl.constexpr, R: tl.constexpr, B: tl.constexpr, ALIGNED: tl.constexpr,
+    PTX: tl.constexpr,
 ):  # fmt: skip
     """``index``, a, b, h and what goes with the truth are one number a row; layouts as in ``xent.kernels.layout``.
 
     a, b and h where GRADIENT says so; where it is FUSED, c is in the place of a. R is 1 where rows are not HELD.
+    ALIGNED divides the number of classes and every step between rows: by so many numbers memory is read at a time.
     """
+    # Triton believes a product.
+    classes = classes // ALIGNED * ALIGNED
+    step, leap = step // ALIGNED * ALIGNED, leap // ALIGNED * ALIGNED
+    out_step, out_leap = out_step // ALIGNED * ALIGNED, out_leap // ALIGNED * ALIGNED
+    p_step, p_leap = p_step // ALIGNED * ALIGNED, p_leap // ALIGNED * ALIGNED
     above = 1.0
     if ABOVE:
         above = tl.load(above_).to(tl.float32)

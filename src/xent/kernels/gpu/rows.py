@@ -15,7 +15,7 @@ from xent.core.margins import OfCosine, Shift, shift_of
 from xent.core.shaping import Form
 from xent.kernels.extra import Extra, inside
 from xent.kernels.gpu import bits
-from xent.kernels.gpu.launch import cut_of, on_device_of, speaks_ptx
+from xent.kernels.gpu.launch import aligned, cut_of, on_device_of, speaks_ptx
 from xent.kernels.gpu.row_program import rows as program
 from xent.kernels.layout import compact_strides, layout_of
 from xent.kernels.protocol import HardTarget, RowCoefficients, RowStatistics, SoftTarget, Statistic, Target
@@ -104,6 +104,7 @@ class _Launch:
         assert out_layout is not None, "a new tensor without gaps, or one that was walkable"
         form, cut = self.extra.form, cut_of(self.classes)
         grid = (-(-self.count // cut.rows),)
+        steps = (*self.layout[1::2], *out_layout[1::2], *self.p_layout[1::2])
         with on_device_of(self.q):
             program[grid](
                 self.q, out, self.index, self.probs, a, b, h, self.replaced, self.truth_slope, self.offset,
@@ -114,7 +115,8 @@ class _Launch:
                 float(self.extra.z_loss), form.factor, form.epsilon, form.q, form.gamma, form.limit,
                 WANT=want, TARGET=self.kind, GRADIENT=gradient, ADJUSTS=self.adjusts,
                 ABOVE=when if above is not None else bits.NOTHING, SHAPED=form != _FORM,
-                HELD=cut.held, R=cut.rows, B=cut.classes, PTX=speaks_ptx(self.q), num_warps=cut.warps,
+                HELD=cut.held, R=cut.rows, B=cut.classes, ALIGNED=aligned(self.classes, *steps),
+                PTX=speaks_ptx(self.q), num_warps=cut.warps,
             )  # fmt: skip
         return {name: x.reshape(self.batch) for name, x in new.items()}
 
@@ -140,9 +142,8 @@ class _Launch:
             self.adjusts |= bits.TRUTH
             # One number a row: of no weight beside the pass.
             index = inside(self.index, self.classes)
-            z = self.q.detach().reshape(self.count, self.classes) if self.q.is_contiguous() else None
-            z = z if z is not None else self.q.detach().flatten(0, -2) if self.q.dim() > 1 else self.q[None]
-            score = z.gather(1, index[:, None])[:, 0].to(torch.float32)
+            score = torch.take_along_dim(self.q.detach(), index.reshape(*self.batch, 1), -1)
+            score = score.reshape(-1).to(torch.float32)
             if isinstance(extra.margin, Shift):
                 self.replaced = (score - shift_of(extra.margin, index)).to(torch.float32).contiguous()
                 self.truth_slope = torch.ones_like(self.replaced)
