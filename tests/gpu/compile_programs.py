@@ -1,7 +1,7 @@
 """Compiles the programs for an NVIDIA H100 or H200 without one, as a launch would, and prints what came out as JSON.
 
-Run without TRITON_INTERPRET: ``python compile_programs.py``. Tensors and shapes are those of a call on scores (N, K) side
-by side; what Triton finds out of arguments (one, a multiple of 16) is told to it here.
+Run without TRITON_INTERPRET: ``python compile_programs.py``. Tensors and shapes are those of a call on scores (N, K)
+side by side; what Triton finds out of arguments (one, a multiple of 16) is told to it here.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def built(program: Any, arguments: dict[str, Any], constants: dict[str, Any], wa
     known: dict[tuple[int], Any] = {}
     for place, name in enumerate(program.arg_names):
         value = constants.get(name, arguments.get(name))
-        if name in constants or value is None and name not in _FLOATS or value == 1:
+        if name in constants or (value is None and name not in _FLOATS) or value == 1:
             signature[name], fixed[(place,)] = "constexpr", value
         elif name in _FLOATS:
             signature[name] = "fp32"

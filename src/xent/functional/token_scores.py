@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from xent.backends import find, on_arrays
+from xent.backends import on_arrays
 from xent.core import algebra
 from xent.core.arrays import Array
 from xent.core.targets import Labels
@@ -30,9 +30,9 @@ class TokenScores(NamedTuple):
 def token_scores(P: Any, Q: Q_) -> TokenScores:
     """log q of each label, the entropy of its row and the likeliest class, from one pass over the scores.
 
-    For Labels (…) and a prediction (…, V): what evaluation, and reinforcement learning with its entropy bonus, read of a
-    language model. The labels stand where their scores are; ``shift`` moves the tokens of a text there. Differentiable
-    in Q, ``predicted`` aside.
+    For Labels (…) and a prediction (…, V): what evaluation, and reinforcement learning with its entropy bonus, read of
+    a language model. The labels stand where their scores are; ``shift`` moves the tokens of a text there.
+    Differentiable in Q, ``predicted`` aside.
 
     Raises
     ------

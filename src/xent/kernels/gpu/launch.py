@@ -35,8 +35,8 @@ def cut_of(classes: int) -> Cut:
 
 
 def aligned(*numbers: int) -> int:
-    """The largest power of two, 16 at most, that divides all numbers: of 1000 classes 8, where Triton itself asks for 16
-    or nothing."""
+    """The largest power of two, 16 at most, that divides all numbers: of 1000 classes 8. Triton itself looks for 16 or
+    nothing."""
     return math.gcd(16, *numbers)
 
 
