@@ -7,7 +7,7 @@ from typing import Literal
 
 Group = Literal["train", "forward", "likelihood", "entropy", "binary", "options", "memory", "first"]
 
-OURS, TYPED, ONE_PASS = "xent.torch", "xent", "xent's kernel in one pass"
+OURS, TYPED = "xent.torch", "xent"
 EAGER, COMPILED, LIGER, QUACK, FLASH = "PyTorch eager", "torch.compile", "Liger", "QuACK", "flash-attention"
 COPY, READ = "copy", "read"
 PLAIN, SMOOTHED, Z_LOSS, FOCAL, CAPPED = "cross-entropy", "smoothing 0.1", "z-loss", "focal, γ = 2", "softcap 30"
@@ -20,7 +20,7 @@ PEERS: dict[Group, tuple[str, ...]] = {
     "train": (OURS, *RIVALS, COPY),
     "forward": (OURS, *RIVALS, READ),
     "likelihood": (OURS, *RIVALS, READ),
-    "entropy": (TYPED, ONE_PASS, EAGER, COMPILED, READ),
+    "entropy": (TYPED, EAGER, COMPILED, READ),
     "binary": (OURS, EAGER, COMPILED, COPY),
     "options": (PLAIN, SMOOTHED, Z_LOSS, FOCAL, CAPPED),
     "memory": (OURS, *RIVALS),
