@@ -59,8 +59,8 @@ def cross_entropy(
         ε.
     inplace_gradient : bool
         Make the gradient where the scores are, so that it takes no memory; then every second use of the scores raises.
-        For class indices, "mean" or "sum", and scores that a model made (contiguous, on the CPU, or (N, C) where the GPU
-        kernels run, outside compilers and transforms).
+        For class indices, "mean" or "sum", and scores that a model made (contiguous, outside compilers and transforms, on
+        the CPU, or (N, C) where the GPU kernels run).
 
     Returns
     -------
