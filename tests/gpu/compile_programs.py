@@ -103,15 +103,18 @@ def rows(kind: str, classes: int, **chosen: Any) -> dict[str, Any]:
         "classes": classes,
     }
     for prefix, there in (("", True), ("out_", bool(gradient)), ("p_", soft)):
-        layout = (1, classes, 4096, 0) if there else (1, 0, 1, 0)
+        layout = (1, classes, 1, 0) if there else (1, 0, 1, 0)
+        if chosen.get("images"):
+            layout = (4096, 1, 4096, 4096 * classes) if there else (1, 0, 1, 0)
         arguments |= dict(zip((prefix + x for x in ("stride", "step", "plane", "leap")), layout, strict=True))
-    cut = cut_of(classes)
+    heavy = target >= bits.SOFT or bool(want & bits.ENTROPY) or adjusts > bits.FACTOR
+    cut = cut_of(classes, heavy)
     constants = {
         "WANT": want, "TARGET": target, "GRADIENT": gradient, "ADJUSTS": adjusts, "ABOVE": chosen.get("ABOVE", 0),
         "SHAPED": chosen.get("SHAPED", False), "HELD": cut.held, "R": cut.rows, "B": cut.classes,
-        "ALIGNED": aligned(classes), "PTX": True,
+        "ALIGNED": 1 if chosen.get("images") else aligned(classes), "FLAT": not chosen.get("images"), "PTX": True,
     }  # fmt: skip
-    return built(row_program.rows, arguments, constants, cut.warps)
+    return built(row_program.rows, arguments, constants, cut.warps) | {"threads": 32 * cut.warps}
 
 
 def elements(kind: str, **chosen: int) -> dict[str, Any]:
@@ -135,6 +138,8 @@ def main() -> None:
         "half 50257": rows("fp16", 50257),
         "smoothed": rows("bf16", 32000, TARGET=bits.SMOOTHED),
         "soft": rows("bf16", 32000, TARGET=bits.SOFT),
+        "images": rows("fp32", 21, images=True),
+        "tokens": rows("bf16", 128256, GRADIENT=bits.WITHOUT, WANT=bits.LOSS | bits.ENTROPY | bits.ARGMAX),
         "logs": rows("fp32", 1000, TARGET=bits.LOGS),
         "shaped": rows("bf16", 32000, SHAPED=True),
         "adjusted": rows("bf16", 32000, ADJUSTS=bits.FACTOR | bits.OFFSET | bits.TRUTH),

@@ -12,9 +12,11 @@ from xent.backends.torch.row_sum import row_sum_in_place
 from xent.core import algebra
 from xent.core.arrays import Array, compute_dtype, dtype_name, pick, to_compute
 from xent.errors import OptionError
+from xent.kernels.cpu import cpu
+from xent.kernels.gpu import gpu
 from xent.kernels.protocol import HardTarget, SoftTarget, Target, Task
 from xent.kernels.registry import choose
-from xent.torch.labels import class_axis, counted_labels, fits, in_range, label_weights, one_label
+from xent.torch.labels import class_axis, counted_labels, fits, in_range, label_weights, on_one_device, one_label
 from xent.torch.manners import is_floating, overridable, refuse, result_type, wraps
 from xent.torch.reduction import reduced, reduction_of
 
@@ -59,8 +61,8 @@ def cross_entropy(
         ε.
     inplace_gradient : bool
         Make the gradient where the scores are, so that it takes no memory; then every second use of the scores raises.
-        For class indices, "mean" or "sum", and scores that a model made (contiguous, outside compilers and transforms, on
-        the CPU, or (N, C) where the GPU kernels run).
+        For class indices, "mean" or "sum", and scores that a model made (contiguous, outside compilers and transforms,
+        on the CPU, or (N, C) where the GPU kernels run).
 
     Returns
     -------
@@ -102,6 +104,7 @@ def cross_entropy(
     epsilon = max(label_smoothing, 0.0) if class_axis(input) else 0.0
     if input.shape == target.shape:
         fitting = weight is None or weight.shape == (class_axis(input),)
+        fitting = fitting and on_one_device(input, target, weight)
         if not is_floating(target) or not fitting or ignore_index >= 0:
             refuse(_cross_entropy, *arguments)
         return _of_probabilities(input, target, weight, epsilon, how)
@@ -159,6 +162,9 @@ def _in_one_pass(
     q: Array, hard: HardTarget, weight: Array | None, counted: Array, reduction: str, inplace: bool
 ) -> Array | None:
     """The reduced loss of labels with its gradient, where the kernel that is chosen can."""
+    kernel = choose(_task(q, hard))
+    if kernel not in (cpu, gpu):
+        return None
     picked = None if weight is None else label_weights(to_compute(weight), hard.index, counted)
     part = counted.to(compute_dtype(q)) if picked is None else picked
     divisor = part.sum()
@@ -167,10 +173,9 @@ def _in_one_pass(
     def total(each: Array) -> Array:
         return reduced(algebra.row_values({"loss": each}, None, (), picked, counted, backend.apply), reduction, divisor)
 
-    kernel = choose(_task(q, hard))
-    return (
-        row_sum_in_place(kernel, q, hard, c, total) if inplace else backend.row_sum(kernel, q, hard, "logits", c, total)
-    )
+    if inplace:
+        return row_sum_in_place(kernel, q, hard, c, total)
+    return backend.row_sum(kernel, q, hard, "logits", c, total)
 
 
 def _of_probabilities(input: Array, target: Array, weight: Array | None, epsilon: float, reduction: str) -> Array:

@@ -102,10 +102,18 @@ class _DeviceElementSum(torch.autograd.Function):
     def backward(ctx: Any, g: Array) -> tuple[Array | None, ...]:
         found = vars(ctx).pop("gradient", None)
         if torch.is_grad_enabled() or not dense(g):
-            found = _differentiable(ctx.saved_tensors, g / ctx.divisor)
-        else:
-            z, t, weight, positive_weight = ctx.saved_tensors
-            found = gpu.element_gradient_above(z, t, weight, positive_weight, 1.0 / ctx.divisor, g, found)
+            return _differentiable(ctx.saved_tensors, g / ctx.divisor), None, None, None, None, None
+        if found is not None and found.dtype not in HALF:
+            return gpu.scaled_in_place(found, g), None, None, None, None, None
+        try:
+            saved = ctx.saved_tensors
+        except RuntimeError:
+            if found is None:
+                raise
+            # Written to since. The gradient is there, though rounded before it is scaled.
+            return gpu.scaled_in_place(found, g), None, None, None, None, None
+        z, t, weight, positive_weight = saved
+        found = gpu.element_gradient_above(z, t, weight, positive_weight, 1.0 / ctx.divisor, g, found)
         return found, None, None, None, None, None
 
 

@@ -8,6 +8,7 @@ from its cache on disk, at the first call that runs here.
 from __future__ import annotations
 
 import importlib.util
+from functools import cache
 
 from xent.core.arrays import HALF, Array
 from xent.kernels.extra import Extra
@@ -33,7 +34,7 @@ class Gpu:
         elsewhere = self.elsewhere(task)
         if elsewhere is None and task.traced:
             return "the tensor is traced, by a compiler or a transform, and has no memory to read"
-        return elsewhere or self.unable(task)
+        return elsewhere or self.unable(task) or (None if self.interpreted else _failure(task.device))
 
     def elsewhere(self, task: Task) -> str | None:
         """Why it does not run on the device."""
@@ -137,7 +138,21 @@ class Gpu:
         """above times the gradient of ``element_fused``; as ``row_gradient_above``."""
         from xent.kernels.gpu import elements
 
-        return elements.fused(q, t, weight, positive_weight, scale, found, above)[1]
+        return elements.gradient_above(q, t, weight, positive_weight, scale, above, found)
+
+
+@cache
+def _failure(device: str) -> str | None:
+    """Why Triton cannot compile and run a small program on a device; None where it can. Tried once."""
+    import torch
+
+    from xent.kernels.gpu import elements
+
+    try:
+        elements.scaled_in_place(torch.ones(1, device=device), torch.full((), 2.0, device=device))
+    except Exception as error:  # noqa: BLE001 - a driver, a compiler or a device too old: ``explain`` tells which
+        return f"Triton does not run on {device} here: {type(error).__name__}: {str(error).strip()[:300]}"
+    return None
 
 
 gpu = Gpu()

@@ -13,13 +13,13 @@ _UNLESS_ONE = tl.constexpr(bits.UNLESS_ONE)
 
 
 @triton.jit
-def operand(x, place, there, classes, HOW: tl.constexpr):  # type: ignore[no-untyped-def]
+def operand(x, place, column, there, HOW: tl.constexpr):  # type: ignore[no-untyped-def]
     """A number for each element; HOW it lies: 0 none, which is 1; one for all; one for each of the last axis; each."""
     found = 1.0
     if HOW == _SAME:
         found = tl.load(x).to(tl.float32)
     elif HOW == _CLASSES:
-        found = tl.load(x + place % classes, mask=there, other=0.0).to(tl.float32)
+        found = tl.load(x + column, mask=there, other=0.0).to(tl.float32)
     elif HOW == _EACH:
         found = tl.load(x + place, mask=there, other=0.0).to(tl.float32)
     return found
@@ -68,17 +68,20 @@ def losses(  # type: ignore[no-untyped-def]
             if above == 1.0:
                 return
     place = tl.program_id(0).to(tl.int64) * B + tl.arange(0, B)
+    # The remainder of the first in 64 bits, of the others in 32.
+    first = (tl.program_id(0).to(tl.int64) * B % classes).to(tl.int32)
+    column = (first + tl.arange(0, B)) % classes
     there = place < count
     x = tl.load(z + place, mask=there, other=0.0).to(tl.float32)
-    t = operand(t_, place, there, classes, T)
+    t = operand(t_, place, column, there, T)
     no_mass = tl.zeros([B], tl.float32) + (1.0 - t)
-    yes_mass = tl.zeros([B], tl.float32) + t * operand(v_, place, there, classes, V)
+    yes_mass = tl.zeros([B], tl.float32) + t * operand(v_, place, column, there, V)
     size = tl.abs(x)
     e = exp(-size, PTX)
     upward = x >= 0
     against, along = tl.where(upward, no_mass, yes_mass), tl.where(upward, yes_mass, no_mass)
     dead = place >= count
-    w = tl.zeros([B], tl.float32) + operand(w_, place, there, classes, W)
+    w = tl.zeros([B], tl.float32) + operand(w_, place, column, there, W)
     if W:
         dead = w == 0.0
     if (each is not None) or (sums is not None):

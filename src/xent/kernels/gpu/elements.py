@@ -54,17 +54,24 @@ def loss_gradient(q: Array, t: Array, positive_weight: Array | None, g: Array) -
     return out
 
 
-def fused(
-    q: Array, t: Array, weight: Array | None, positive_weight: Array | None, scale: float,
-    out: Array | None = None, above: Array | None = None,
-) -> tuple[Array, Array]:  # fmt: skip
-    """See ``Kernel.element_fused``; ``out`` and ``above`` as in ``rows.shaped``."""
-    when = bits.NOTHING if above is None else bits.TIMES if out is None else bits.UNLESS_ONE
-    out = torch.empty(q.shape, dtype=q.dtype, device=q.device) if out is None else out
+def fused(q: Array, t: Array, weight: Array | None, positive_weight: Array | None, scale: float) -> tuple[Array, Array]:
+    """See ``Kernel.element_fused``."""
+    out = torch.empty(q.shape, dtype=q.dtype, device=q.device)
     wide = torch.float32 if q.device.type == "xpu" else torch.float64  # which some of Intel's devices have not
     sums = torch.empty(_grid(q)[0], dtype=wide, device=q.device)
-    _launch(q, t, weight, positive_weight, scale, out, sums=sums, above=above, when=when)
+    _launch(q, t, weight, positive_weight, scale, out, sums=sums)
     return sums.sum().to(torch.float32), out
+
+
+def gradient_above(
+    q: Array, t: Array, weight: Array | None, positive_weight: Array | None, scale: float, above: Array,
+    found: Array | None,
+) -> Array:  # fmt: skip
+    """See ``Gpu.element_gradient_above``."""
+    out = torch.empty(q.shape, dtype=q.dtype, device=q.device) if found is None else found
+    when = bits.TIMES if found is None else bits.UNLESS_ONE
+    _launch(q, t, weight, positive_weight, scale, out, above=above, when=when)
+    return out
 
 
 def scaled_in_place(x: Array, above: Array) -> Array:
@@ -83,7 +90,7 @@ def _launch(
     with on_device_of(q):
         loss_program[_grid(z)](
             z, out, t, w, v, None if above is None else above.detach(), each, sums,
-            z.numel(), z.shape[-1] if z.dim() else 1, float(scale),
+            z.numel(), z.shape[-1] if bits.CLASSES in (t_how, w_how, v_how) else 1, float(scale),
             T=t_how, W=w_how, V=v_how, ABOVE=when, B=ELEMENTS, PTX=speaks_ptx(q), num_warps=_WARPS,
         )  # fmt: skip
 

@@ -11,7 +11,9 @@ import torch
 from xent.core.arrays import Array
 
 #: What a program of short rows holds; the longest row that one holds; and the piece of longer ones.
-_TILE, _HELD, _PIECE = 2048, 16384, 8192
+_TILE, _HELD, _PIECE = 2048, 16384, 16384
+#: Numbers a thread holds of a tile, and the threads of a warp.
+_NUMBERS, _WARP = 16, 32
 #: Elements of a program over elements.
 ELEMENTS = 2048
 
@@ -25,13 +27,18 @@ class Cut(NamedTuple):
     warps: int
 
 
-def cut_of(classes: int) -> Cut:
-    """By the length of the rows alone; nothing is tried out at run time."""
+def cut_of(classes: int, heavy: bool = False) -> Cut:
+    """By the length of the rows alone; nothing is tried out at run time.
+
+    A program of a long row fills a multiprocessor by itself, with 1024 threads: so the rows that are at work at a time
+    are as many as there are multiprocessors, and may still be in the second-level cache when they are read again
+    (132 rows of 128,256 in bfloat16 are 34 MB). ``heavy``: what takes more than 64 registers a thread, of which there
+    are then half as many.
+    """
     wide = 1 << max(classes - 1, 0).bit_length()
-    if wide > _HELD:
-        return Cut(False, 1, _PIECE, 8)
-    # Thirty-two numbers a thread at most.
-    return Cut(True, max(_TILE // wide, 1), wide, max(4, wide // 1024))
+    held = wide <= _HELD
+    tile = max(_TILE, wide) if held else _PIECE // (1 + heavy)
+    return Cut(held, max(_TILE // wide, 1) if held else 1, wide if held else tile, max(tile // (_NUMBERS * _WARP), 4))
 
 
 def aligned(*numbers: int) -> int:

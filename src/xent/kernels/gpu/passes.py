@@ -67,10 +67,10 @@ def read(  # type: ignore[no-untyped-def]
 
 @triton.jit
 def absorb(  # type: ignore[no-untyped-def]
-    x, valid, columns, t, before, peak, rest, ties, drops, dot, mass, spread, total, first, void,
+    x, valid, t, before, peak, rest, ties, drops, dot, mass, spread, total, piece,
     WANT: tl.constexpr, TARGET: tl.constexpr, MASKED: tl.constexpr, PTX: tl.constexpr,
 ):  # fmt: skip
-    """What is carried, after a piece x with targets t; ``before`` classes were seen.
+    """What is carried, after a piece x with targets t; ``before`` classes were seen. ``piece``: where that of m begins.
 
     m is that of the numbers: NaN is in the sums alone. r is carried as r + 1 − n with n, the number of peaks.
     """
@@ -89,7 +89,7 @@ def absorb(  # type: ignore[no-untyped-def]
             counted = drop
             if MASKED:
                 counted = tl.where(valid, drop, 0.0)
-            drops = with_new_peak(drops, before + tl.zeros_like(drops), old, peak) + tl.sum(counted, axis=1)
+            drops = with_new_peak(drops, before * 1.0 + tl.zeros_like(drops), old, peak) + tl.sum(counted, axis=1)
         if TARGET >= _SOFT:
             dot = with_new_peak(dot, mass, old, peak) + tl.sum(tl.where(t == 0.0, 0.0, t * drop), axis=1)
             mass += tl.sum(t, axis=1)
@@ -104,10 +104,14 @@ def absorb(  # type: ignore[no-untyped-def]
             counted = tl.where(valid, x, 0.0)
         total += tl.sum(counted, axis=1)
     if _ARGMAX & WANT:
-        place = tl.min(tl.where(at_peak, columns[None, :], _NOWHERE), axis=1)
-        first = tl.where(same & (first < _NOWHERE), first, place)
-        void = tl.minimum(void, tl.min(tl.where(x != x, columns[None, :], _NOWHERE), axis=1))
-    return peak, rest, ties, drops, dot, mass, spread, total, first, void
+        piece = tl.where(same, piece, before)
+    return peak, rest, ties, drops, dot, mass, spread, total, piece
+
+
+@triton.jit
+def first_of(found, columns):  # type: ignore[no-untyped-def]
+    """The first column of each row that was found; a number beyond all where none was."""
+    return tl.min(tl.where(found, columns[None, :], _NOWHERE), axis=1)
 
 
 @triton.jit

@@ -56,8 +56,9 @@ def shaped(
     ready = out is not None and above is not None
     out = launch.new_gradient() if out is None else out
     want = bits.LOSS | bits.LSE
-    found = launch(want, bits.FUSED, [launch.vector(c)], out, above, bits.UNLESS_ONE if ready else bits.TIMES)
-    return found["loss"], found["lse"], out
+    when = bits.UNLESS_ONE if ready else bits.TIMES
+    found = launch(want, bits.FUSED, [launch.vector(c)], out, above, when, silent=above is not None)
+    return found.get("loss"), found.get("lse"), out
 
 
 class _Launch:
@@ -102,21 +103,28 @@ class _Launch:
         a, b, h = (*scalars, None, None, None)[:3]
         out_layout = (1, 0, 1, 0) if out is None else _layout_of(out)
         assert out_layout is not None, "a new tensor without gaps, or one that was walkable"
-        form, cut = self.extra.form, cut_of(self.classes)
+        form = self.extra.form
+        heavy = self.kind >= bits.SOFT or bool(want & bits.ENTROPY) or self.adjusts > bits.FACTOR
+        cut = cut_of(self.classes, heavy)
         grid = (-(-self.count // cut.rows),)
-        steps = (*self.layout[1::2], *out_layout[1::2], *self.p_layout[1::2])
+        layouts = (self.layout, out_layout, self.p_layout)
+        steps = [step for layout in layouts for step in layout[1::2]]
+        flat = all(leap == 0 and (step == 0 or plane >= self.count) for _, step, plane, leap in layouts)
+        if flat:
+            # Of no use, and not to be compiled for.
+            layouts = tuple((stride, step, 1, leap) for stride, step, _, leap in layouts)  # type: ignore[assignment]
         with on_device_of(self.q):
             program[grid](
                 self.q, out, self.index, self.probs, a, b, h, self.replaced, self.truth_slope, self.offset,
                 None if above is None else above.detach(),
                 *(new.get(name) for name in ("loss", "lse", "entropy", "score_sum", "argmax")),
-                self.count, self.classes, *self.layout, *out_layout, *self.p_layout,
+                self.count, self.classes, *(x for layout in layouts for x in layout),
                 float(self.on), float(self.off), float(self.extra.scale), float(self.extra.cap or 1.0),
                 float(self.extra.z_loss), form.factor, form.epsilon, form.q, form.gamma, form.limit,
                 WANT=want, TARGET=self.kind, GRADIENT=gradient, ADJUSTS=self.adjusts,
                 ABOVE=when if above is not None else bits.NOTHING, SHAPED=form != _FORM,
                 HELD=cut.held, R=cut.rows, B=cut.classes, ALIGNED=aligned(self.classes, *steps),
-                PTX=speaks_ptx(self.q), num_warps=cut.warps,
+                FLAT=flat, PTX=speaks_ptx(self.q), num_warps=cut.warps,
             )  # fmt: skip
         return {name: x.reshape(self.batch) for name, x in new.items()}
 
