@@ -16,6 +16,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Triton asks for it when it is first imported: without a GPU its interpreter runs the programs that are written in it.
+if not Path("/dev/nvidia0").exists():
+    os.environ["TRITON_INTERPRET"] = "1"
+
 # The same examples on every run, so that a red run can be run again; no deadline, because a test does not time.
 settings.register_profile(
     "xent", derandomize=True, deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow]

@@ -13,6 +13,7 @@ import torch
 
 import xent
 from support.oracle import exact, mp, mpf, softmax_row
+from xent.errors import KindError, OptionError
 from xent.losses import language, noise
 
 Make = Callable[..., Any]
@@ -415,3 +416,33 @@ def test_in_tensorflow() -> None:
     count = language.token_count(P, cumulative_lengths=[0, 2, 5, 6])
     total = language.next_token(P, Q, cumulative_lengths=[0, 2, 5, 6], reduction="sum")
     assert float(language.perplexity(total, count)) == pytest.approx(math.exp(want), rel=1e-12)
+
+
+def test_token_scores_are_the_likelihood_the_entropy_and_the_likeliest(make: Make) -> None:
+    found = language.token_scores(xent.Labels(make(PADDED, "int64"), ignore=-100), xent.Logits(make(SCORES)))
+    for at in np.ndindex(B, T):
+        row = softmax_row(exact(SCORES[at]))
+        counts = PADDED[at] != -100
+        likelihood = -row.surprisals[PADDED[at]] if counts else mpf(0)
+        entropy = mp.fsum(p * s for p, s in zip(row.q, row.surprisals, strict=True)) if counts else mpf(0)
+        assert number(found.log_likelihood[at]) == pytest.approx(float(likelihood), rel=1e-14)
+        assert number(found.entropy[at]) == pytest.approx(float(entropy), rel=1e-14)
+        assert int(found.predicted[at]) == SCORES[at].argmax()
+
+
+def test_token_scores_go_with_shifted_tokens_and_other_predictions(make: Make) -> None:
+    P, Q = xent.Labels(make(TOKENS, "int64")), xent.Logits(make(SCORES))
+    target, _ = language.shift(P, Q)
+    found = language.token_scores(target, Q)
+    assert number(found.log_likelihood.sum()) == pytest.approx(-number(language.next_token(P, Q, reduction="sum")))
+    q = np.exp(SCORES) / np.exp(SCORES).sum(-1, keepdims=True)
+    again = language.token_scores(target, xent.Probabilities(make(q)))
+    np.testing.assert_allclose(np.asarray(again.entropy), np.asarray(found.entropy), rtol=1e-12)
+
+
+def test_token_scores_refuse_what_has_no_label() -> None:
+    Q = xent.Logits(SCORES[0])
+    with pytest.raises(KindError, match="Labels"):
+        language.token_scores(xent.Distribution(np.full((T, V), 1 / V)), Q)
+    with pytest.raises(OptionError, match="smoothing"):
+        language.token_scores(xent.Labels(TOKENS[0], smoothing=0.1), Q)

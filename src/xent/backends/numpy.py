@@ -12,7 +12,7 @@ from xent.core.algebra import plain
 from xent.core.arrays import Array
 from xent.core.shaping import Shaping
 from xent.kernels.composed import surprisals
-from xent.kernels.extra import Extra
+from xent.kernels.extra import Extra, ShapingKernel
 from xent.kernels.protocol import Kernel, Link, Statistic, Target
 
 
@@ -49,6 +49,7 @@ class NumpyBackend:
 
     def row_shaped_sum(
         self,
+        kernel: ShapingKernel,
         q: Array,
         target: Target,
         c: Array,

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from xent.core.arrays import Array
 from xent.core.shaping import Shaping
-from xent.kernels.extra import Extra
+from xent.kernels.extra import Extra, ShapingKernel
 from xent.kernels.protocol import Kernel, Link, Statistic, Target
 
 
@@ -55,6 +55,7 @@ class Backend(Protocol):
 
     def row_shaped_sum(
         self,
+        kernel: ShapingKernel,
         q: Array,
         target: Target,
         c: Array,

@@ -173,6 +173,15 @@ def constant(value: Any, like: Array, dtype: Any = None) -> Array:
     return namespace(like).asarray(value.copy(), dtype=dtype, device=device_of(like))
 
 
+def scalar_beside(value: Any, like: Array) -> Array:
+    """A number, or an array without axes, in the type of another array and beside it. Of a number the device makes it:
+    ``asarray`` would copy it there, for which the host waits."""
+    xp = namespace(like)
+    if is_python(value):
+        return xp.full((), value, dtype=like.dtype, device=device_of(like))
+    return xp.asarray(value, dtype=like.dtype, device=device_of(like))
+
+
 def dtype_name(x: Array) -> str:
     """ "float32", "bfloat16", "int64" …, without the framework's prefix."""
     # Not NumPy's own name, which does not tell foreign byte order. TensorFlow writes "<dtype: 'float32'>".

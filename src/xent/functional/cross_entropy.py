@@ -25,7 +25,6 @@ from xent.functional.projection import projection_gradient
 from xent.functional.reducing import Reducer
 from xent.functional.scoring import Angles, pull_back
 from xent.kernels.coefficients import row_coefficients, target_probs
-from xent.kernels.cpu import cpu
 from xent.kernels.protocol import HardTarget, SoftTarget
 from xent.kernels.registry import Explanation, consider
 
@@ -168,10 +167,11 @@ def value_and_grad(
     call = _detached(call)
     with call.backend.quiet():
         plain = call.scores is None and shaping is None and not penalties
-        extra = None if plain else extra_of(call, shaping, penalties)
-        c = parts(call, reducer) if extra is not None else None
-        if extra is not None and c is not None and call.target is not None:
-            each, lse, gradient = cpu.row_shaped(call.q, call.target, call.link, c, extra)
+        fused = None if plain else extra_of(call, shaping, penalties)
+        c = parts(call, reducer) if fused is not None else None
+        if fused is not None and c is not None and call.target is not None:
+            kernel, extra = fused
+            each, lse, gradient = kernel.row_shaped(call.q, call.target, call.link, c, extra)
             value = total(call, reducer, each, lse, shaping, penalties)
             return value, _to_user(call, Q, gradient)
         scored = call.scored()

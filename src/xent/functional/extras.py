@@ -1,4 +1,4 @@
-"""Which losses the one fused pass of the CPU kernel takes besides the cross-entropy itself."""
+"""Which losses the one fused pass of a kernel takes besides the cross-entropy itself."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from xent.core.scores import Scores
 from xent.core.shaping import Form, Shaping
 from xent.functional.call import Call
 from xent.kernels.cpu import cpu
-from xent.kernels.extra import Extra
+from xent.kernels.extra import Extra, ShapingKernel
+from xent.kernels.gpu import gpu
 from xent.kernels.protocol import HardTarget
 from xent.kernels.registry import choose
 
+_SHAPING: tuple[ShapingKernel, ...] = (cpu, gpu)
 
-def extra_of(call: Call, shaping: Shaping | None, penalties: Sequence[Penalty]) -> Extra | None:
-    """What the loss adds to the fused pass; None where it is another function of the row than the pass knows."""
+
+def extra_of(call: Call, shaping: Shaping | None, penalties: Sequence[Penalty]) -> tuple[ShapingKernel, Extra] | None:
+    """The kernel, and what the loss adds to its fused pass; None where it is another function of the row than the pass
+    knows."""
     if not call.rows or call.link != "logits" or library(call.q) not in ("numpy", "torch") or call.task.traced:
         return None
     form = Form() if shaping is None else shaping.form
@@ -29,17 +33,22 @@ def extra_of(call: Call, shaping: Shaping | None, penalties: Sequence[Penalty]) 
     scores = call.scores
     if scores is not None and not _simple(scores, hard, call):
         return None
-    if choose(call.task) is not cpu:
-        return None
+    chosen = choose(call.task)
+    kernel = next((each for each in _SHAPING if each is chosen), None)
     z_loss = sum(penalty.coefficient for penalty in penalties if isinstance(penalty, ZLoss))
+    if kernel is None:
+        return None
     if scores is None:
-        return Extra(form, z_loss)
-    return Extra(form, z_loss, scores.scale, scores.offset, scores.margin)
+        return kernel, Extra(form, z_loss)
+    if scores.softcap is not None and (scores.margin is not None or not kernel.caps):
+        return None
+    return kernel, Extra(form, z_loss, scores.scale, scores.offset, scores.margin, scores.softcap)
 
 
 def _simple(scores: Scores, hard: bool, call: Call) -> bool:
-    """Whether what is done to the scores is a factor, a number for each class and one for each truth, all fixed."""
-    if scores.softcap is not None or scores.allowed is not None or not isinstance(scores.scale, float):
+    """Whether what is done to the scores is a cap, a factor, a number for each class and one for each truth, all
+    fixed."""
+    if scores.allowed is not None or not isinstance(scores.scale, float):
         return False
     if call.angles is not None or (scores.margin is not None and not hard):
         return False

@@ -73,15 +73,16 @@ def fused_shaped(
     it is called where more than a first derivative is wanted."""
     if not call.backend.fuses(call.q, call.weight, reducer.denominator) or call.target is None:
         return None
-    extra = extra_of(call, shaping, penalties)
-    c = None if extra is None else parts(call, reducer)
-    if extra is None or c is None:
+    found = extra_of(call, shaping, penalties)
+    c = None if found is None else parts(call, reducer)
+    if found is None or c is None:
         return None
+    kernel, extra = found
     bare = replace(call, q=None, target=None)
 
     def result(losses: Array, lse: Array) -> Array:
         return total(bare, reducer, losses, lse, shaping, penalties)
 
     return call.backend.row_shaped_sum(
-        call.q, call.target, c, extra, result, lambda q, t: general(replace(bare, q=q, target=t))
+        kernel, call.q, call.target, c, extra, result, lambda q, t: general(replace(bare, q=q, target=t))
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xent.core import checks
-from xent.core.arrays import Array, device_of
+from xent.core.arrays import Array, device_of, scalar_beside
 from xent.core.reduction import EMPTIES, REDUCTIONS, Empty, Reduction, divisor_of, reduce
 from xent.functional.call import Call
 
@@ -42,9 +42,9 @@ class Reducer:
         """The derivative of the result by the value of an example: 1, or 1/D; 0 for a mean over nothing."""
         xp = call.xp
         if self.reduction != "mean":
-            return xp.asarray(1.0, dtype=each.dtype, device=device_of(each))
+            return xp.ones((), dtype=each.dtype, device=device_of(each))
         found = divisor_of(each, call.weight, call.counted, self.denominator, reads=self._reads(call, each))
-        divisor = xp.asarray(found, dtype=each.dtype, device=device_of(each))
+        divisor = scalar_beside(found, each)
         return xp.where(divisor == 0, 0.0, 1.0 / xp.where(divisor == 0, 1.0, divisor))
 
     def _reads(self, call: Call, each: Array) -> bool:

@@ -6,7 +6,15 @@ from typing import Any
 
 from xent.backends import Backend, find
 from xent.core import values
-from xent.core.arrays import Array, classes_last, compute_dtype, detached, device_of, namespace, to_compute
+from xent.core.arrays import (
+    Array,
+    classes_last,
+    compute_dtype,
+    detached,
+    namespace,
+    scalar_beside,
+    to_compute,
+)
 from xent.core.target_steps import Smoothing, TargetStep
 from xent.core.targets import Distribution, Indicators, Labels
 from xent.core.values import Inspector
@@ -25,7 +33,7 @@ def counted_examples(P: P_, truth: Array) -> Array | None:
     xp = namespace(truth)
     limits = xp.iinfo(truth.dtype)
     if limits.min <= P.ignore <= limits.max:
-        return truth != xp.asarray(P.ignore, dtype=truth.dtype, device=device_of(truth))
+        return truth != scalar_beside(P.ignore, truth)
     return None  # a value that the type cannot hold marks nothing
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from xent.core.arrays import Array, namespace, pick, to_compute, to_index
 from xent.core.loss_values import room_of_cosines
@@ -25,10 +26,24 @@ class Extra:
     offset: Array | None = None
     #: It reads no lengths and leaves the other classes as they are.
     margin: Margin | Shift | None = None
+    #: z is first made cap·tanh(z/cap); for kernels that say ``caps``, without a margin.
+    cap: float | None = None
 
     @property
     def changes_scores(self) -> bool:
-        return self.scale != 1.0 or self.offset is not None or self.margin is not None
+        return self.scale != 1.0 or self.offset is not None or self.margin is not None or self.cap is not None
+
+
+class ShapingKernel(Kernel, Protocol):
+    """A kernel that makes all that in the fused pass."""
+
+    #: Whether it takes a soft cap.
+    caps: bool
+
+    def row_shaped(self, q: Array, target: Target, link: Link, c: Array, extra: Extra) -> tuple[Array, Array, Array]:
+        """(ℓ, log-sum-exp, the gradient by q of Σ c·(φ(ℓ) + λ·lse²)) for scores that a loss has changed, in one pass
+        over q where that can be. Rows whose c is zero as in ``row_fused``."""
+        ...
 
 
 def slope_of(form: Form, loss: Array) -> Array:

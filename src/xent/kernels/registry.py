@@ -9,10 +9,12 @@ from xent.kernels.composed import composed
 from xent.kernels.cpu import cpu
 from xent.kernels.cpu.called import called
 from xent.kernels.cpu.pick import picks
+from xent.kernels.gpu import gpu
+from xent.kernels.gpu.compiled import compiled
 from xent.kernels.protocol import Kernel, Task
 
 #: Fastest first; a kernel is added by a line here. The composed one takes what the others do not.
-_KERNELS: tuple[Kernel, ...] = (cpu, *picks, called, composed)
+_KERNELS: tuple[Kernel, ...] = (cpu, *picks, called, gpu, compiled, composed)
 
 
 @dataclass(frozen=True)

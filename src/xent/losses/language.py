@@ -21,10 +21,11 @@ from xent.errors import KindError, OptionError
 from xent.functional.call import PREDICTIONS, Q_
 from xent.functional.information import bits
 from xent.functional.sequences import NOTHING, Per, counted, shifted, weights
+from xent.functional.token_scores import TokenScores, token_scores
 from xent.losses.catalogue import member
 from xent.losses.loss import Loss
 
-__all__ = ["bits_per_byte", "next_token", "perplexity", "shift", "token_count"]
+__all__ = ["TokenScores", "bits_per_byte", "next_token", "perplexity", "shift", "token_count", "token_scores"]
 
 
 @member(

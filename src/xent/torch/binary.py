@@ -10,6 +10,7 @@ from xent.core import algebra
 from xent.core.arrays import Array, dtype_name, to_compute
 from xent.kernels.protocol import Task
 from xent.kernels.registry import choose
+from xent.torch.labels import on_one_device
 from xent.torch.manners import is_floating, overridable, refuse, result_type, same_type, wraps
 from xent.torch.reduction import reduced, reduction_of
 
@@ -65,7 +66,8 @@ def binary_cross_entropy_with_logits(
     if wraps(input, target, weight, pos_weight):
         return _binary_cross_entropy_with_logits(input, target, weight, reduction=how, pos_weight=pos_weight)
     floating = is_floating(input) and is_floating(target)
-    if not floating or target.shape != input.shape or not _broadcast(input, weight, pos_weight):
+    here = on_one_device(input, target, weight, pos_weight)
+    if not floating or not here or target.shape != input.shape or not _broadcast(input, weight, pos_weight):
         refuse(_binary_cross_entropy_with_logits, input, target, weight, None, None, how, pos_weight)
     dtype = result_type(input, target)
     if how != "none" and takes(input, target, weight, pos_weight):

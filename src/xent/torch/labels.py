@@ -23,11 +23,16 @@ def one_label(input: Array, target: Array) -> Array:
 
 def fits(input: Array, target: Array, weight: Array | None) -> bool:
     """Whether shapes and types are ones that PyTorch takes: target is input's shape without its class axis."""
-    if input.dim() == 0 or target.dtype not in _INDICES:
+    if input.dim() == 0 or target.dtype not in _INDICES or not on_one_device(input, target, weight):
         return False
     if target.shape != input.shape[: input.dim() > 1] + input.shape[2:]:
         return False
     return weight is None or (weight.shape == (class_axis(input),) and same_type(input, weight))
+
+
+def on_one_device(input: Array, *others: Array | None) -> bool:
+    """Whether tensors are where the input is; those without axes may be anywhere."""
+    return all(x is None or not x.dim() or x.device == input.device for x in others)
 
 
 def in_range(input: Array, target: Array, ignore_index: int) -> bool:

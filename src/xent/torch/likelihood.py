@@ -8,12 +8,15 @@ import torch
 
 from xent.backends.torch import backend
 from xent.backends.torch.label_sum import label_sum
+from xent.backends.torch.row_sum import row_sum_in_place
 from xent.core import algebra
 from xent.core.arrays import Array, compute_dtype, dtype_name, pick, to_compute
 from xent.errors import OptionError
+from xent.kernels.cpu import cpu
+from xent.kernels.gpu import gpu
 from xent.kernels.protocol import HardTarget, SoftTarget, Target, Task
 from xent.kernels.registry import choose
-from xent.torch.labels import class_axis, counted_labels, fits, in_range, label_weights, one_label
+from xent.torch.labels import class_axis, counted_labels, fits, in_range, label_weights, on_one_device, one_label
 from xent.torch.manners import is_floating, overridable, refuse, result_type, wraps
 from xent.torch.reduction import reduced, reduction_of
 
@@ -58,8 +61,8 @@ def cross_entropy(
         ε.
     inplace_gradient : bool
         Make the gradient where the scores are, so that it takes no memory; then every second use of the scores raises.
-        For class indices, "mean" or "sum", and scores that a model made (contiguous, on the CPU, outside compilers and
-        transforms).
+        For class indices, "mean" or "sum", and scores that a model made (contiguous, outside compilers and transforms,
+        on the CPU, or (N, C) where the GPU kernels run).
 
     Returns
     -------
@@ -95,32 +98,50 @@ def cross_entropy(
         return _cross_entropy(*arguments)
     if not is_floating(input) or input.dim() == 0 or label_smoothing > 1.0:
         refuse(_cross_entropy, *arguments)
-    if inplace_gradient:
-        raise OptionError(
-            "inplace_gradient=True",
-            'class indices, reduction "mean" or "sum", and plain tensors on the CPU',
-            "another call",
-            "Write inplace_gradient=False.",
-        )
+    if inplace_gradient and (how == "none" or input.shape == target.shape or input.dim() != 2):
+        raise _not_in_place()
     # PyTorch takes a negative one as none. Without classes there is nothing to spread over.
     epsilon = max(label_smoothing, 0.0) if class_axis(input) else 0.0
     if input.shape == target.shape:
         fitting = weight is None or weight.shape == (class_axis(input),)
+        fitting = fitting and on_one_device(input, target, weight)
         if not is_floating(target) or not fitting or ignore_index >= 0:
             refuse(_cross_entropy, *arguments)
         return _of_probabilities(input, target, weight, epsilon, how)
     target = target if epsilon else one_label(input, target)
     if not fits(input, target, weight) or not in_range(input, target, ignore_index):
         refuse(_cross_entropy, *arguments)
-    return _of_labels(input, target, weight, ignore_index, epsilon, how)
+    return _of_labels(input, target, weight, ignore_index, epsilon, how, inplace_gradient)
+
+
+def _not_in_place() -> OptionError:
+    return OptionError(
+        "inplace_gradient=True",
+        'class indices, reduction "mean" or "sum", and plain tensors on the CPU, or (N, C) where the GPU kernels run',
+        "another call",
+        "Write inplace_gradient=False.",
+    )
 
 
 def _of_labels(
-    input: Array, target: Array, weight: Array | None, ignore_index: int, epsilon: float, reduction: str
+    input: Array,
+    target: Array,
+    weight: Array | None,
+    ignore_index: int,
+    epsilon: float,
+    reduction: str,
+    inplace: bool,
 ) -> Array:
     q = _classes_last(input)
     classes = class_axis(input)
     counted = counted_labels(target, ignore_index)
+    if reduction != "none" and q.numel() and not (epsilon and weight is not None) and backend.fuses(q, weight):
+        hard = HardTarget(target, 1.0 - epsilon, epsilon / classes) if epsilon else HardTarget(target)
+        found = _in_one_pass(q, hard, weight, counted, reduction, inplace)
+        if found is not None:
+            return found.to(result_type(input))
+    if inplace:
+        raise _not_in_place()
     if weight is None:
         hard = HardTarget(target, 1.0 - epsilon, epsilon / classes) if epsilon else HardTarget(target)
         value = algebra.row_values({"loss": _surprisal(q, hard)}, None, (), None, counted, backend.apply)
@@ -137,6 +158,26 @@ def _of_labels(
     return reduced(value, reduction, picked.sum()).to(result_type(input))
 
 
+def _in_one_pass(
+    q: Array, hard: HardTarget, weight: Array | None, counted: Array, reduction: str, inplace: bool
+) -> Array | None:
+    """The reduced loss of labels with its gradient, where the kernel that is chosen can."""
+    kernel = choose(_task(q, hard))
+    if kernel not in (cpu, gpu):
+        return None
+    picked = None if weight is None else label_weights(to_compute(weight), hard.index, counted)
+    part = counted.to(compute_dtype(q)) if picked is None else picked
+    divisor = part.sum()
+    c = part if reduction == "sum" else torch.where(part == 0, 0.0, part / divisor)
+
+    def total(each: Array) -> Array:
+        return reduced(algebra.row_values({"loss": each}, None, (), picked, counted, backend.apply), reduction, divisor)
+
+    if inplace:
+        return row_sum_in_place(kernel, q, hard, c, total)
+    return backend.row_sum(kernel, q, hard, "logits", c, total)
+
+
 def _of_probabilities(input: Array, target: Array, weight: Array | None, epsilon: float, reduction: str) -> Array:
     dtype = result_type(input, target, weight)
     q, t = _classes_last(input.double() if dtype == torch.float64 else input), _classes_last(target)
@@ -145,7 +186,7 @@ def _of_probabilities(input: Array, target: Array, weight: Array | None, epsilon
     soft = SoftTarget(t, on, off) if weight is None else SoftTarget((to_compute(t) * on + off) * weight)
     if reduction != "none" and q.numel() and backend.fuses(q):
         rows = q.shape[:-1].numel()
-        c = torch.full(q.shape[:-1], 1.0 if reduction == "sum" else 1.0 / rows, dtype=compute_dtype(q))
+        c = torch.full(q.shape[:-1], 1.0 if reduction == "sum" else 1.0 / rows, dtype=compute_dtype(q), device=q.device)
         task = _task(q, soft)
         found = backend.row_sum(choose(task), q, soft, "logits", c, lambda each: reduced(each, reduction, rows))
         if found is not None:

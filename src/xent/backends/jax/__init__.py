@@ -21,7 +21,7 @@ from xent.backends.spec import Spec
 from xent.core import algebra
 from xent.core.arrays import Array, dtype_name
 from xent.core.shaping import Shaping
-from xent.kernels.extra import Extra
+from xent.kernels.extra import Extra, ShapingKernel
 from xent.kernels.protocol import Kernel, Link, Statistic, Target
 
 __all__ = ["JaxBackend", "backend"]
@@ -70,6 +70,7 @@ class JaxBackend:
 
     def row_shaped_sum(
         self,
+        kernel: ShapingKernel,
         q: Array,
         target: Target,
         c: Array,

@@ -20,7 +20,7 @@ from xent.backends.tensorflow.spec import Spec
 from xent.backends.tensorflow.surprisals import surprisals
 from xent.core.arrays import Array
 from xent.core.shaping import Shaping
-from xent.kernels.extra import Extra
+from xent.kernels.extra import Extra, ShapingKernel
 from xent.kernels.protocol import HardTarget, Kernel, Link, SoftTarget, Statistic, Target
 
 __all__ = ["TensorflowBackend", "backend"]
@@ -65,6 +65,7 @@ class TensorflowBackend:
 
     def row_shaped_sum(
         self,
+        kernel: ShapingKernel,
         q: Array,
         target: Target,
         c: Array,

@@ -14,7 +14,7 @@ import torch
 
 from xent.backends.torch.element_losses import element_losses
 from xent.backends.torch.elements import elements
-from xent.backends.torch.lean import KINDS, plain
+from xent.backends.torch.lean import KINDS, dense
 from xent.backends.torch.row_sum import row_sum
 from xent.backends.torch.rows import rows
 from xent.backends.torch.shaped_sum import shaped_sum
@@ -23,8 +23,12 @@ from xent.backends.torch.spec import Spec
 from xent.backends.torch.surprisals import surprisals
 from xent.core.arrays import Array
 from xent.core.shaping import Shaping
-from xent.kernels.extra import Extra
+from xent.kernels.extra import Extra, ShapingKernel
+from xent.kernels.gpu import HAS_TRITON
 from xent.kernels.protocol import HardTarget, Kernel, Link, SoftTarget, Statistic, Target
+
+if HAS_TRITON:
+    from xent.kernels.gpu import operators  # noqa: F401 - it registers them
 
 __all__ = ["TorchBackend", "backend"]
 
@@ -35,19 +39,10 @@ class TorchBackend:
     name = "torch"
 
     def reads(self, x: Array, *others: Any) -> bool:
-        # A subclass may say that it is on the CPU, and have no memory of its own (fake, distributed); a batched tensor
-        # holds many values. A dispatch mode may be one that records a graph, where looking would make a constant of
-        # the value.
-        return (
-            x.device.type == "cpu"
-            and not torch.compiler.is_compiling()
-            and not torch._C._len_torch_dispatch_stack()
-            and not torch._C._functorch.is_functorch_wrapped_tensor(x)
-            and type(x) in KINDS
-        )
+        return x.device.type == "cpu" and _is_present(x)
 
     def traced(self, x: Array) -> bool:
-        return not self.reads(x)
+        return x.device.type == "meta" or not _is_present(x)
 
     def quiet(self) -> AbstractContextManager[object]:
         return nullcontext()
@@ -66,7 +61,7 @@ class TorchBackend:
         return dict(zip(names, found, strict=True))
 
     def fuses(self, q: Array, *others: Any) -> bool:
-        if not (q.requires_grad and torch.is_grad_enabled() and plain(q)):
+        if not (q.requires_grad and torch.is_grad_enabled() and dense(q)):
             return False
         return not any(getattr(x, "requires_grad", False) for x in others)
 
@@ -77,6 +72,7 @@ class TorchBackend:
 
     def row_shaped_sum(
         self,
+        kernel: ShapingKernel,
         q: Array,
         target: Target,
         c: Array,
@@ -84,7 +80,7 @@ class TorchBackend:
         total: Callable[[Array, Array], Array],
         general: Callable[[Array, Target], Array],
     ) -> Array | None:
-        return shaped_sum(q, target, c, extra, total, general)
+        return shaped_sum(kernel, q, target, c, extra, total, general)
 
     def elements(self, kernel: Kernel, q: Array, link: Link) -> tuple[Array, Array]:
         return elements(q, kernel, link)
@@ -97,6 +93,20 @@ class TorchBackend:
 
     def apply(self, shaping: Shaping, loss: Array) -> Array:
         return shape(loss, shaping)
+
+
+def _is_present(x: Array) -> bool:
+    """Whether a tensor has memory of its own, here or on a device, which may be looked at.
+
+    A subclass may say that it is on the CPU, and have none (fake, distributed); a batched tensor holds many values. A
+    dispatch mode may be one that records a graph, where looking would make a constant of the value.
+    """
+    return (
+        not torch.compiler.is_compiling()
+        and not torch._C._len_torch_dispatch_stack()
+        and not torch._C._functorch.is_functorch_wrapped_tensor(x)
+        and type(x) in KINDS
+    )
 
 
 backend = TorchBackend()

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from xent.backends.torch.elements import elements, gradient
-from xent.backends.torch.lean import plain
+from xent.backends.torch.lean import reachable
 from xent.core import algebra
 from xent.core.arrays import Array, to_compute
 from xent.kernels.protocol import Kernel, Link
@@ -16,7 +16,7 @@ from xent.kernels.protocol import Kernel, Link
 def element_losses(q: Array, t: Array, positive_weight: Array | None, kernel: Kernel, link: Link) -> Array:
     """The losses; differentiable in all."""
     others = (t,) if positive_weight is None else (t, positive_weight)
-    if torch.compiler.is_compiling() or not plain(q, *others) or any(x.requires_grad for x in others):
+    if torch.compiler.is_compiling() or not reachable(kernel, q, *others) or any(x.requires_grad for x in others):
         yes, no = elements(q, kernel, link)
         return algebra.element_values(yes, no, t, positive_weight, None, None, None, algebra.plain)
     found: Array = _Losses.apply(q, t, positive_weight, kernel, link)
@@ -34,7 +34,7 @@ class _Losses(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, g: Array) -> tuple[Array | None, ...]:
         q, t, v = ctx.saved_tensors
-        if not torch.is_grad_enabled() and plain(g):
+        if not torch.is_grad_enabled() and reachable(ctx.kernel, g):
             found = ctx.kernel.element_loss_gradient(q, ctx.link, t, v, g)
         else:
             x = to_compute(q)

@@ -1,7 +1,8 @@
 """The sum of the losses of elements, over a divisor, whose gradient is made in the same pass over the scores.
 
 The gradient waits in the graph for the backward pass, is scaled there by what comes from above, and is handed over:
-nothing of the size of the scores is made but it. What ``takes`` refuses goes the way of ``elements``.
+nothing of the size of the scores is made but it. What ``takes`` refuses goes the way of ``elements``. On a GPU nothing
+is read by the host: the divisor is a number, and what comes from above stays on the device.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ import numpy as np
 import torch
 
 from xent.backends.torch.elements import gradient
-from xent.backends.torch.lean import HALF, plain
+from xent.backends.torch.lean import HALF, dense, plain
 from xent.backends.torch.scaling import scaled_in_place
-from xent.core.arrays import Array, to_compute
+from xent.core.arrays import Array, dtype_name, to_compute
 from xent.kernels.cpu import cpu
 from xent.kernels.cpu.buffers import gradient_like
 from xent.kernels.cpu.memory import CLASSES, EACH, ONE, SAME
+from xent.kernels.gpu import gpu
+from xent.kernels.protocol import Task
+from xent.kernels.registry import choose
 
 _NUMPY: dict[Any, Any] = {torch.float32: np.float32, torch.float64: np.float64}
 
@@ -39,15 +43,23 @@ def takes(z: Array, t: Array, weight: Array | None, positive_weight: Array | Non
         # The arithmetic of z must lose nothing of the others.
         if x.requires_grad or not (x.dtype is torch.float32 or x.dtype in HALF or (wide and x.dtype is z.dtype)):
             return False
-    return plain(z, t, weight, positive_weight)
+    return plain(z, t, weight, positive_weight) or _on_gpu(z, t, weight, positive_weight)
 
 
 def element_sum(
     z: Array, t: Array, weight: Array | None, positive_weight: Array | None, divisor: int, dtype: torch.dtype
 ) -> Array:
     """Σ w·(−v·t·log σ(z) − (1 − t)·log σ(−z)) / divisor, of a dtype; differentiable in z."""
-    total: Array = _ElementSum.apply(z, t, weight, positive_weight, divisor, dtype)
+    summed = _ElementSum if plain(z, t, weight, positive_weight) else _DeviceElementSum
+    total: Array = summed.apply(z, t, weight, positive_weight, divisor, dtype)
     return total
+
+
+def _on_gpu(z: Array, *others: Array | None) -> bool:
+    if not dense(z, *others):
+        return False
+    task = Task("elements", "logits", "none", "torch", str(z.device), dtype_name(z), tuple(z.shape))
+    return choose(task) is gpu
 
 
 class _ElementSum(torch.autograd.Function):
@@ -75,6 +87,33 @@ class _ElementSum(torch.autograd.Function):
             above = 1.0 if above else 0.0
         if above != 1.0:
             scaled_in_place(found, above)
+        return found, None, None, None, None, None
+
+
+class _DeviceElementSum(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, z: Array, t: Array, weight: Any, positive_weight: Any, divisor: int, dtype: Any) -> Array:
+        ctx.save_for_backward(z, t, weight, positive_weight)
+        ctx.divisor = divisor
+        total, ctx.gradient = gpu.element_fused(z, "logits", t, weight, positive_weight, 1.0 / divisor)
+        return (total / divisor).to(dtype)
+
+    @staticmethod
+    def backward(ctx: Any, g: Array) -> tuple[Array | None, ...]:
+        found = vars(ctx).pop("gradient", None)
+        if torch.is_grad_enabled() or not dense(g):
+            return _differentiable(ctx.saved_tensors, g / ctx.divisor), None, None, None, None, None
+        if found is not None and found.dtype not in HALF:
+            return gpu.scaled_in_place(found, g), None, None, None, None, None
+        try:
+            saved = ctx.saved_tensors
+        except RuntimeError:
+            if found is None:
+                raise
+            # Written to since. The gradient is there, though rounded before it is scaled.
+            return gpu.scaled_in_place(found, g), None, None, None, None, None
+        z, t, weight, positive_weight = saved
+        found = gpu.element_gradient_above(z, t, weight, positive_weight, 1.0 / ctx.divisor, g, found)
         return found, None, None, None, None, None
 
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import torch
 
-from xent.backends.torch.lean import HALF, plain
+from xent.backends.torch.lean import HALF
 from xent.backends.torch.scaling import scaled_in_place
 from xent.backends.torch.spent import spent_error
 from xent.core.arrays import Array
+
+#: z and a job's tensors, as autograd kept them: it refuses those that were written to since.
+Saved: TypeAlias = Callable[[], tuple[Any, ...]]
 
 
 class Job(Protocol):
@@ -33,16 +36,28 @@ class Job(Protocol):
         """The loss, and its gradient by z in memory that nobody else holds."""
         ...
 
+    def reaches(self, above: Array) -> bool:
+        """Whether ``handed`` may read what comes from above."""
+        ...
+
+    def handed(self, found: Array | None, saved: Saved, above: Array) -> Array:
+        """above·∂loss/∂z, from the gradient that ``forward`` made, or None where that has been handed over before."""
+        ...
+
+    def differentiable(self, saved: tuple[Any, ...], above: Array) -> Array:
+        """The same, in functions that can be differentiated again by z and above."""
+        ...
+
+
+class ValueJob(Job, Protocol):
+    """A job that reads what comes from above as a number."""
+
     def scaled(self, gradient: Array, above: float) -> Array:
         """above times the gradient that ``forward`` made, in its place."""
         ...
 
     def gradient(self, saved: tuple[Any, ...], above: float) -> Array:
         """above·∂loss/∂z; ``saved`` is z and the tensors."""
-        ...
-
-    def differentiable(self, saved: tuple[Any, ...], above: Array) -> Array:
-        """The same, in functions that can be differentiated again by z and above."""
         ...
 
 
@@ -66,16 +81,21 @@ class _Reduced(torch.autograd.Function):
         job: Job = ctx.job
         # Taken out of the graph: nobody else holds it, so it may be written to, and may become z.grad as it is.
         found = vars(ctx).pop("gradient", None)
-        again = torch.is_grad_enabled() or not plain(g)
+        again = torch.is_grad_enabled() or not job.reaches(g)
         if job.overwrites and (found is None or again):
             raise spent_error()
         if again:
             return job.differentiable(ctx.saved_tensors, g), None
-        above = g.item()
-        if found is None or (above != 1.0 and found.dtype in HALF and not job.overwrites):
-            # A second backward; or a gradient that was rounded to half precision before it was scaled.
-            return job.gradient(ctx.saved_tensors, above), None
-        return (found if above == 1.0 else job.scaled(found, above)), None
+        return job.handed(found, lambda: ctx.saved_tensors, g), None
+
+
+def handed_by_value(job: ValueJob, found: Array | None, saved: Saved, g: Array) -> Array:
+    """``Job.handed`` where what comes from above can be read at once."""
+    above = g.item()
+    if found is None or (above != 1.0 and found.dtype in HALF and not job.overwrites):
+        # A second backward; or a gradient that was rounded to half precision before it was scaled.
+        return job.gradient(saved(), above)
+    return found if above == 1.0 else job.scaled(found, above)
 
 
 def scale_rows(gradient: Array, above: float, idle: Callable[[], Array]) -> Array:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from xent.backends.torch.handover import reduced_loss, scale_rows
+from xent.backends.torch.handover import Saved, handed_by_value, reduced_loss, scale_rows
 from xent.backends.torch.lean import plain
 from xent.backends.torch.row_gradient import row_gradient
 from xent.backends.torch.spec import Spec
@@ -19,7 +19,7 @@ from xent.core.arrays import Array, to_compute
 from xent.kernels.cpu import cpu
 from xent.kernels.cpu.bits import LOSS
 from xent.kernels.cpu.buffers import POOLED, gradient_like
-from xent.kernels.cpu.layout import Layout, compact_strides, layout_of, walkable
+from xent.kernels.layout import Layout, compact_strides, layout_of, walkable
 from xent.kernels.protocol import RowCoefficients
 
 #: What stands for a type in compiled code, and the type of the arithmetic.
@@ -121,6 +121,12 @@ class _LabelSum:
         losses = _vector(self.index.size, self.w.dtype)
         gradient = self._gradient(z, 1.0, losses)
         return self._reduced(losses), gradient
+
+    def reaches(self, above: Array) -> bool:
+        return plain(above)
+
+    def handed(self, found: Array | None, saved: Saved, above: Array) -> Array:
+        return handed_by_value(self, found, saved, above)
 
     def scaled(self, gradient: Array, above: float) -> Array:
         scale_rows(gradient.movedim(1, -1), above, self._idle)

@@ -1,4 +1,4 @@
-"""When a call may go straight to memory: plain tensors, and nobody who wants to see what is done with them."""
+"""When a kernel may go straight to memory: plain tensors, and nobody who wants to see what is done with them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import torch
 from torch.autograd import forward_ad
 
 from xent.core.arrays import Array
+from xent.kernels.gpu import gpu
+from xent.kernels.protocol import Kernel
 
 KINDS = (torch.Tensor, torch.nn.Parameter)
 HALF = (torch.float16, torch.bfloat16)
@@ -25,7 +27,24 @@ _strided = torch.strided
 def plain(*tensors: Array | None) -> bool:
     """Whether all tensors (None is skipped) are dense numbers in this process's memory, and no compiler, tracer,
     transform, dispatch mode, forward-mode level or hook on saved tensors is at work."""
-    if (
+    return _watched_by_nobody() and all(x is None or (x.is_cpu and _holds_numbers(x)) for x in tensors)
+
+
+def dense(*tensors: Array | None) -> bool:
+    """The same of tensors on one device, whichever it is; of numbers without axes on any."""
+    if not _watched_by_nobody():
+        return False
+    devices = {x.device for x in tensors if x is not None and x.dim()}
+    return len(devices) <= 1 and all(x is None or _holds_numbers(x) for x in tensors)
+
+
+def reachable(kernel: Kernel, *tensors: Array | None) -> bool:
+    """Whether a kernel may go straight to the memory of the tensors."""
+    return dense(*tensors) if kernel is gpu else plain(*tensors)
+
+
+def _watched_by_nobody() -> bool:
+    return not (
         _compiling()
         or forward_ad._current_level >= 0
         or _transforming()
@@ -33,17 +52,15 @@ def plain(*tensors: Array | None) -> bool:
         or _tracing() is not None
         # A checkpoint recomputes in order not to keep what is of the size of the scores: no gradient is kept for it.
         or _hooks(True) is not None
-    ):
-        return False
-    for x in tensors:
-        if x is not None and not (
-            type(x) in KINDS
-            and x.is_cpu
-            and x.layout is _strided
-            and not x.is_neg()
-            and not x._is_zerotensor()
-            and not _wrapped(x)
-            and not _batched(x)
-        ):
-            return False
-    return True
+    )
+
+
+def _holds_numbers(x: Array) -> bool:
+    return (
+        type(x) in KINDS
+        and x.layout is _strided
+        and not x.is_neg()
+        and not x._is_zerotensor()
+        and not _wrapped(x)
+        and not _batched(x)
+    )

@@ -10,12 +10,12 @@ import torch
 from xent.backends.torch.handover import reduced_loss
 from xent.backends.torch.row_sum import SumJob, by_scores_alone
 from xent.core.arrays import Array
-from xent.kernels.cpu import cpu
-from xent.kernels.extra import Extra
+from xent.kernels.extra import Extra, ShapingKernel
 from xent.kernels.protocol import Target
 
 
 def shaped_sum(
+    kernel: ShapingKernel,
     q: Array,
     target: Target,
     c: Array,
@@ -24,25 +24,26 @@ def shaped_sum(
     general: Callable[[Array, Target], Array],
 ) -> Array | None:
     """``total`` of (ℓ, lse), differentiable in q; None where another derivative is wanted too."""
-    if not by_scores_alone(q, target, c):
+    if not by_scores_alone(kernel, q, target, c):
         return None
-    return reduced_loss(q, _ShapedSum(target, c, extra, total, general))
+    return reduced_loss(q, _ShapedSum(kernel, target, c, extra, total, general))
 
 
 class _ShapedSum(SumJob):
     def __init__(
         self,
+        kernel: ShapingKernel,
         target: Target,
         c: Array,
         extra: Extra,
         total: Callable[[Array, Array], Array],
         general: Callable[[Array, Target], Array],
     ) -> None:
-        super().__init__(cpu, target, "logits", c, total)
-        self.extra, self.general = extra, general
+        super().__init__(kernel, target, "logits", c, total, extra)
+        self.shaping, self.general = kernel, general
 
     def fused(self, z: Array, target: Target, c: Array) -> tuple[Array, ...]:
-        return cpu.row_shaped(z, target, self.spec.link, c, self.extra)
+        return self.shaping.row_shaped(z, target, self.spec.link, c, self.extra)
 
     def differentiable(self, saved: tuple[Any, ...], above: Array) -> Array:
         z, *truth = saved

@@ -14,6 +14,7 @@ class Cpu:
     """Arrays of NumPy, PyTorch and JAX in memory: rows of scores with their classes side by side, and all elements."""
 
     name = "cpu"
+    caps = False
 
     def refuses(self, task: Task) -> str | None:
         if task.library not in ("numpy", "torch", "jax", "tensorflow") or task.device != "cpu":
@@ -44,8 +45,7 @@ class Cpu:
         return softmax.fused(q, target, c)
 
     def row_shaped(self, q: Array, target: Target, link: Link, c: Array, extra: Extra) -> tuple[Array, Array, Array]:
-        """(ℓ, log-sum-exp, the gradient by q of Σ c·(φ(ℓ) + λ·lse²)) for scores that a loss has changed, in one pass
-        over q where that can be. Rows whose c is zero as in ``row_fused``."""
+        """See ``ShapingKernel``."""
         from xent.kernels.cpu import softmax
 
         found = softmax.shaped(q, target, c, extra)

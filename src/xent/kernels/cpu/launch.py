@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from xent.kernels.cpu import columns, rows
-from xent.kernels.cpu.layout import Layout
 from xent.kernels.cpu.threads import SERIAL, run
+from xent.kernels.layout import Layout
 
 #: Up to so many classes a vector holds one class of many rows.
 ACROSS = 64

@@ -11,10 +11,10 @@ from xent.core.loss_values import room_of_cosines
 from xent.core.margins import OfCosine, Shift
 from xent.kernels.coefficients import target_probs
 from xent.kernels.cpu.buffers import gradient_like
-from xent.kernels.cpu.layout import Layout, compact_strides, gathered, layout_of
 from xent.kernels.cpu.memory import as_numpy, from_numpy, plain_vector
 from xent.kernels.cpu.threads import run
 from xent.kernels.extra import Extra, inside
+from xent.kernels.layout import Layout, compact_strides, gathered, layout_of
 from xent.kernels.protocol import HardTarget, Target
 
 #: What stands for 16-bit numbers in compiled code.

@@ -28,7 +28,7 @@ from xent.kernels.cpu.writes import write_mixed, write_scaled
 
 @jit
 def row_address(layout, row):  # type: ignore[no-untyped-def]
-    """Of class 0 of a row; see ``xent.kernels.cpu.layout``."""
+    """Of class 0 of a row; see ``xent.kernels.layout``."""
     start, _, step, plane, leap = layout
     return start + (row // plane) * leap + (row % plane) * step
 

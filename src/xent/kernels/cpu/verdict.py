@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from xent.core.arrays import FLOATING, HALF, Array, dtype_name, to_compute
-from xent.kernels.cpu.layout import layout_of
 from xent.kernels.cpu.memory import as_numpy
+from xent.kernels.layout import layout_of
 
 #: Numbers that are copied at a time, where rows cannot be read as they lie: few enough to stay in cache.
 _SLAB = 1 << 18
