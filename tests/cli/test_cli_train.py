@@ -239,6 +239,23 @@ def test_what_cannot_be_done_says_what_to_do(table, tmp_path, changes, arguments
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["sub/../m.npz", "folder/m.npz", "soft.npz", "hard.npz"])
+def test_a_checkpoint_is_not_the_model_by_another_name(table, tmp_path, name):
+    path = table()
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "folder").symlink_to(tmp_path)
+    (tmp_path / "soft.npz").symlink_to("m.npz")
+    if name == "hard.npz":
+        (tmp_path / "m.npz").write_bytes(b"before")
+        (tmp_path / name).hardlink_to(tmp_path / "m.npz")
+    asked = ("train", path, "--truth", "label", "--holdout", "0")
+    for model, checkpoint in ((name, "m.npz"), ("m.npz", name)):
+        said = refuse(*asked, "--model", model, "--checkpoint", checkpoint, cwd=tmp_path)
+        assert "a file of its own for each" in said
+        assert checkpoint in said
+    assert (tmp_path / "m.npz").exists() == (name == "hard.npz")
+
+
 def test_missing_values_in_csv_are_refused_with_their_row(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("label,x\n" + "a,1\nb,2\n" * 20 + "a,\n")

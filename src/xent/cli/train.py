@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from xent.cli.extras import require_linear_model
-from xent.cli.output import check_destination, standard_output, write_outputs, writing
+from xent.cli.output import check_apart, check_destination, standard_output, write_outputs, writing
 from xent.cli.progress import training_bar
 from xent.cli.rows import FileRows, find_features
 from xent.cli.table import print_result
@@ -67,9 +67,7 @@ def train_command(
     outputs = {"--model": model, "--html": html, "--checkpoint": checkpoint}
     for flag, path in outputs.items():
         check_destination(flag, path, [file])
-    given = [path.absolute() for path in outputs.values() if path is not None]
-    if len(set(given)) < len(given):
-        raise OptionError("--model, --html, --checkpoint", "a file of its own for each", "one file twice")
+    check_apart(outputs)
     require_linear_model()
     from xent.linear_model import SoftmaxRegression
 
