@@ -340,6 +340,22 @@ def test_an_interrupted_training_goes_on_and_comes_to_the_same_optimum(tmp_path,
     assert {p.name for p in tmp_path.iterdir() if not p.name.endswith(".tmp")} == {"many.csv", "m.npz", "s.npz"}
 
 
+def test_a_hinge_in_slices_comes_to_the_optimum_of_one_training(table, tmp_path):
+    path = table()
+    asked = ("train", path, "--truth", "label", "--loss", "hinge", "--holdout", "0")
+    assert "At the optimum" in good(*asked, "--model", tmp_path / "s.npz")
+    whole, sliced = load(tmp_path / "s.npz").n_iter_, (*asked, "--model", tmp_path / "m.npz", "--max-iter", "24")
+    assert whole > 24
+    for part in range(12):
+        said = good(*sliced, "--checkpoint", tmp_path / "ck")
+        assert (f"Resumed after {24 * part} steps" in said) == (part > 0)
+        if "At the optimum" in said:
+            break
+    one, other = load(tmp_path / "m.npz"), load(tmp_path / "s.npz")
+    assert one.converged_
+    assert one.objective_ == pytest.approx(other.objective_, rel=1e-8)
+
+
 # Memory
 
 
