@@ -20,6 +20,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import xent
 from xent.errors import KindError, OptionError, ShapeError, XentError
 from xent.linear_model import LogisticRegression, SoftmaxRegression
+from xent.linear_model.predictor import features_of
 
 BOTH = pytest.mark.parametrize("kind", [SoftmaxRegression, LogisticRegression])
 
@@ -79,6 +80,25 @@ def test_sparse_rows_are_dense_rows(kind: Any, dtype: Any) -> None:
         assert other.coef_.dtype == dtype
         np.testing.assert_allclose(other.coef_, dense.coef_, atol=close)
         np.testing.assert_allclose(other.predict_proba(form(X)), dense.predict_proba(X), atol=close)
+
+
+def test_sparse_rows_whose_indices_have_64_bits() -> None:
+    p = problem(3, 80, 6, 2)
+    X = np.where(np.random.default_rng(0).random(p.X.shape) < 0.6, 0.0, p.X)
+    rows, columns = (places.astype(np.int64) for places in np.nonzero(X))
+    wide = sparse.coo_array((X[rows, columns], (rows, columns)), X.shape).tocsr()
+    assert wide.indices.dtype == np.int64
+    for form in (sparse.csr_array, sparse.csr_matrix):
+        X = form(wide)
+        X.indices, X.indptr = wide.indices, wide.indptr.astype(np.int64)
+        model, narrow = SoftmaxRegression().fit(X, p.target()), form(X.toarray())
+        assert narrow.indices.dtype == np.int32
+        np.testing.assert_array_equal(model.coef_, SoftmaxRegression().fit(narrow, p.target()).coef_)
+        np.testing.assert_array_equal(model.predict_proba(X), model.predict_proba(narrow))
+        assert X.indices.dtype == X.indptr.dtype == np.int64
+    # No cast where there is more than 32 bits can count: here a column beyond them.
+    far = sparse.csr_array((np.ones(1), np.array([2**40]), np.array([0, 1])), (1, 2**41))
+    assert features_of(SoftmaxRegression(), far, reset=True).indices.tolist() == [2**40]
 
 
 @BOTH

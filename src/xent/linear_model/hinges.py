@@ -22,8 +22,8 @@ Matrix = Any
 
 
 class Hinge(Head):
-    """A head with kinks at temperature 0, where its gradient is a subgradient, and without them above, where alone it is
-    asked for curvature."""
+    """A head with kinks at temperature 0, where its gradient is a subgradient and it has no curvature, and without them
+    above."""
 
     temperature = 0.0
 
@@ -36,7 +36,7 @@ class SoftmaxHinge(Hinge):
     @property
     def has_curvature(self) -> bool:
         # Of a soft truth it is a sum over its classes, each with a margin of its own.
-        return self.truth.ndim == 1
+        return bool(self.truth.ndim == 1)
 
     def value(self, z: Matrix, low: int, high: int) -> tuple[float, Matrix]:
         truth, weight = self.truth[low:high], self.weight[low:high]

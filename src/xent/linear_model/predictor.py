@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -16,11 +17,17 @@ from xent.kernels.cpu import cpu
 
 Matrix = Any
 
+_INT32 = np.iinfo(np.int32).max
+
 
 def features_of(model: BaseEstimator, X: Matrix, *, reset: bool, dtype: Any = (np.float64, np.float32)) -> Matrix:
-    """X as the models take it, checked as scikit-learn does: rows in order, or CSR with indices of 32 bits."""
+    """X as the models take it, checked as scikit-learn does: rows in order, or CSR with the shortest indices that do."""
     kinds = list(dtype) if isinstance(dtype, tuple) else dtype
-    return validate_data(model, X, accept_sparse="csr", dtype=kinds, order="C", reset=reset, accept_large_sparse=False)
+    X = validate_data(model, X, accept_sparse="csr", dtype=kinds, order="C", reset=reset)
+    if issparse(X) and X.indices.dtype != np.int32 and max(X.nnz, *X.shape) <= _INT32:
+        # SciPy gives many matrices indices of 64 bits, whatever their size. The caller's stays as it is.
+        X = type(X)((X.data, X.indices.astype(np.int32), X.indptr.astype(np.int32)), shape=X.shape)
+    return X
 
 
 class LinearPredictor(ClassifierMixin, BaseEstimator):
