@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from contextlib import chdir, nullcontext, redirect_stderr, redirect_stdout
+from decimal import Decimal
 from pathlib import Path
 from unittest import mock
 
@@ -263,7 +264,14 @@ def test_missing_values_in_csv_are_refused_with_their_row(tmp_path):
     path.write_text("label,x\n" + "a,1\nb,2\n" * 20 + "NA,3\n")
     assert "none in row 41" in refuse("train", path, "--truth", "label", "--model", tmp_path / "m.npz")
     path.write_text("label,x\n" + "a,1\nb,2\n" * 2000 + "a,many\n")
-    assert "many" in refuse("train", path, "--truth", "label", "--model", tmp_path / "m.npz")
+    message = refuse("train", path, "--truth", "label", "--model", tmp_path / "m.npz")
+    assert "expected numbers in column 'x'; got 'many' in row 4001." in message
+    # Beyond the first block that is parsed, and with spaces, which a number may have around it.
+    path.write_text("label,x,z\n" + "a,1, 2\nb,1, 3 \n" * 400_000 + "a,1,2\na,1, 0x\nb,2,2\n")
+    message = refuse("train", path, "--truth", "label", "--model", tmp_path / "m.npz", "--features", "x,z")
+    assert "expected numbers in column 'z'; got ' 0x' in row 800002." in message
+    path.write_text("label,x\n" + "a,1\nb,2\n" * 2000 + "a,1,3\n")
+    assert "Expected 2 columns, got 3" in refuse("train", path, "--truth", "label", "--model", tmp_path / "m.npz")
     path.write_text("label,x\n")
     assert "no rows" in refuse("train", path, "--truth", "label", "--model", tmp_path / "m.npz")
 
@@ -456,6 +464,32 @@ def test_features_are_found_by_name_and_a_missing_one_is_an_error(table, tmp_pat
         assert sorted(p.name for p in tmp_path.iterdir()) == ["a.parquet", "b.parquet", "m.npz", "turned.parquet"]
     assert "which is an input" in refuse("predict", model, table(), "--out", model)
     assert "a model that xent" in refuse("predict", table(), table(), *asked)
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.arrow"])
+def test_booleans_are_0_and_1_and_decimals_are_numbers(table, tmp_path, name):
+    X, y = data()
+    cents = np.round(X[:, 1]).astype(int)
+    plain = {"yes": (X[:, 0] > 0).astype(float), "price": cents / 100, "x_0": None, "x_1": None}
+    price = pa.array([Decimal(int(c)) / 100 for c in cents], pa.decimal128(21, 2))
+    kinds = plain | {"yes": X[:, 0] > 0, "price": price}
+    held = columns(X, y, **kinds)
+    path = tmp_path / name
+    if name.endswith("arrow"):
+        with pa.ipc.new_file(path, held.schema) as file:
+            file.write_table(held)
+    else:
+        parquet.write_table(held, path)
+    for source, model in ((path, "m.npz"), (table("plain.parquet", **plain), "p.npz")):
+        good("train", source, "--truth", "label", "--model", tmp_path / model)
+    np.testing.assert_array_equal(load(tmp_path / "m.npz").coef_, load(tmp_path / "p.npz").coef_)
+    good("predict", tmp_path / "m.npz", path, "--out", tmp_path / "q.parquet", "--keep", "yes", "--keep", "price")
+    kept = parquet.read_table(tmp_path / "q.parquet")
+    assert [str(kept.schema.field(field).type) for field in ("yes", "price")] == ["bool", "decimal128(21, 2)"]
+    missing = columns(X, y, **(kinds | {"yes": pa.array([None, *(X[1:, 0] > 0)])}))
+    parquet.write_table(missing, tmp_path / "b.parquet")
+    asked = ("train", tmp_path / "b.parquet", "--truth", "label", "--model", tmp_path / "m.npz")
+    assert "no value in 'yes', row 1" in refuse(*asked)
 
 
 def test_a_model_without_names_is_refused(table, tmp_path):

@@ -71,7 +71,7 @@ class FileRows:
             names, codes = _labels(_column(batch, self.truth), f"--truth {self.truth!r}")
             weight = None
             if self.weight is not None:
-                weight = vector(_column(batch, self.weight), self.weight, f"--weight {self.weight!r}")
+                weight = vector(_as_numbers(_column(batch, self.weight)), self.weight, f"--weight {self.weight!r}")
             yield Labelled(self._matrix(batch), names, codes, weight)
 
     def _read(self, request: Request) -> Iterator[Any]:
@@ -84,11 +84,25 @@ class FileRows:
                     self.advance(done, table.rows)
 
     def _matrix(self, batch: Any) -> Any:
-        return wide_matrix(batch, self.features, f"features in {self.name}")
+        columns = [_as_numbers(_column(batch, name)) for name in self.features]
+        numbers = arrow().record_batch(columns, names=list(self.features))
+        return wide_matrix(numbers, self.features, f"features in {self.name}")
 
 
 def _column(batch: Any, name: str) -> Any:
     return batch.column(batch.schema.get_field_index(name))
+
+
+def _as_numbers(column: Any) -> Any:
+    """Booleans as 0 and 1, decimals as floats, all else as it is."""
+    pa = arrow()
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    return column.cast(pa.float64()) if _is_cast(kind) else column
+
+
+def _is_cast(kind: Any) -> bool:
+    types = arrow().types
+    return bool(types.is_boolean(kind) or types.is_decimal(kind))
 
 
 def _labels(column: Any, argument: str) -> tuple[list[Any], Any]:
@@ -136,9 +150,12 @@ def _not_numbers(column: Any, *, written: bool) -> str | None:
     if not written:
         if pa.types.is_dictionary(kind):
             kind = kind.value_type
-        return None if pa.types.is_integer(kind) or pa.types.is_floating(kind) else f"values of type {kind}"
+        number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or _is_cast(kind)
+        return None if number else f"values of type {kind}"
+    from pyarrow import compute
+
     try:
-        column.cast(pa.float64())
+        compute.utf8_trim_whitespace(column).cast(pa.float64())
     except pa.ArrowInvalid:
         return "text"
     return None
