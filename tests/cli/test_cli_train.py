@@ -212,7 +212,8 @@ def test_columns_without_numbers_are_named_and_told_what_to_write(table, tmp_pat
         ({}, ["--features", "x_0,label"], "features other than --truth"),
         ({}, ["--weight", "wheight"], "expected a column 'wheight'"),
         ({}, ["--C", "0"], "--C: expected a positive"),
-        ({}, ["--C", "nan"], "--C: expected a positive"),
+        ({}, ["--C", "nan"], "--C: expected a positive number, or inf; got nan"),
+        ({}, ["--C", "-inf"], "--C: expected a positive number, or inf; got -inf"),
         ({}, ["--loss", "log"], "cross-entropy, squared-error, hinge"),
         ({}, ["--holdout", "1"], "from 0 to below 1"),
         ({}, ["--holdout", "0.00001"], "a share that holds out a row"),
@@ -362,6 +363,22 @@ def test_a_hinge_in_slices_comes_to_the_optimum_of_one_training(table, tmp_path)
     one, other = load(tmp_path / "m.npz"), load(tmp_path / "s.npz")
     assert one.converged_
     assert one.objective_ == pytest.approx(other.objective_, rel=1e-8)
+
+
+@pytest.mark.parametrize("place", ["xent.cli.train.require_linear_model", "xent.linear_model.survey.survey"])
+def test_an_interruption_before_the_first_step_is_said(table, tmp_path, place):
+    path = table()
+    for more in ((), ("--checkpoint", tmp_path / "ck")):
+        with mock.patch(place, side_effect=KeyboardInterrupt):
+            done = inside("train", path, "--truth", "label", "--model", tmp_path / "m.npz", *more)
+        assert (done.returncode, done.stdout, done.stderr) == (130, "", "xent: interrupted\n")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.parquet"]
+
+
+def test_an_interruption_of_the_imports_is_said():
+    with mock.patch("xent.cli.import_module", side_effect=KeyboardInterrupt):
+        done = inside("train")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "xent: interrupted\n")
 
 
 # Memory

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -83,11 +82,13 @@ class SoftmaxRegression(LinearPredictor):
     separable_ : "complete", "quasi-complete" or None
         Whether the likelihood has no maximum. Asked of the cross-entropy with C = ∞; otherwise None.
     n_iter_ : int
-        Steps of the solver.
+        Steps of the solver, those on a share of the examples included, so far as this fit took them: of ``xent train``
+        those on all of an earlier training that it went on from, too.
     n_passes_ : float
         Passes over the examples.
     trace_ : tuple of Trace
-        Passes, objective and gradient after each step on all examples; of hinge the smooth objective.
+        Passes, objective and gradient after each step on all examples, and none of those on a share, so that it may be
+        shorter than ``n_iter_``; of hinge the smooth objective.
 
     Warns
     -----
@@ -200,7 +201,7 @@ class SoftmaxRegression(LinearPredictor):
         total = float(weight.sum())
         if not total > 0.0:
             raise ValueError("fit(sample_weight): expected an example that counts, got weights that are all zero.")
-        C = math.inf if math.inf == self.C else checks.require_positive(self.C, "C=")
+        C = checks.require_positive_or_infinite(self.C, "C=")
         ratio = checks.require_fraction(self.l1_ratio, "l1_ratio=")
         penalty, sparsity = (1.0 - ratio) / (C * total), ratio / (C * total)
         head = head_for(self.loss, truth, weight / total, single=self._single)

@@ -51,7 +51,9 @@ def train(
     Parameters
     ----------
     model : SoftmaxRegression
-        Afterwards it is fitted, with the features' names. ``max_iter`` counts the steps of this call.
+        Afterwards it is fitted, with the features' names. ``max_iter`` counts the steps of this call. ``n_iter_`` is
+        those and the ones in the checkpoint, which holds steps on all examples only: not those on a share that an
+        interrupted call began with.
     source : Source
     found : Survey
         What ``survey`` found in that file with that ``holdout``.
