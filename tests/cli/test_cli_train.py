@@ -509,6 +509,25 @@ def test_booleans_are_0_and_1_and_decimals_are_numbers(table, tmp_path, name):
     assert "no value in 'yes', row 1" in refuse(*asked)
 
 
+def test_booleans_of_a_csv_file_are_0_and_1(table, tmp_path):
+    X, _ = data()
+    yes = np.arange(600) % 3 == 0
+    for name, held in (("b.csv", yes), ("p.csv", yes.astype(int))):
+        good("train", table(name, yes=held), "--truth", "label", "--model", tmp_path / f"{name}.npz")
+    booleans, numbers = (load(tmp_path / name) for name in ("b.csv.npz", "p.csv.npz"))
+    assert booleans.feature_names_in_.tolist() == ["x_0", "x_1", "x_2", "yes"]
+    np.testing.assert_array_equal(booleans.coef_, numbers.coef_)
+    good("predict", tmp_path / "p.csv.npz", tmp_path / "b.csv", "--out", tmp_path / "q.parquet", "--keep", "yes")
+    q = np.exp(log_q(numbers, np.column_stack([X, yes])))
+    kept = parquet.read_table(tmp_path / "q.parquet")
+    np.testing.assert_allclose(kept["p_bee"].to_numpy(), q[:, 1], rtol=1e-12)
+    assert kept["yes"].to_pylist() == yes.tolist()
+    path = tmp_path / "b.csv"
+    path.write_text("label,x\n" + "a,True\nb,false\n" * 1000 + "a,maybe\n")
+    message = refuse("train", path, "--truth", "label", "--model", tmp_path / "m.npz")
+    assert "expected booleans in column 'x'; got 'maybe' in row 2001." in message
+
+
 def test_a_model_without_names_is_refused(table, tmp_path):
     from xent.linear_model import SoftmaxRegression, save
 

@@ -37,6 +37,7 @@ class CsvTable:
         if request is not None:
             types = {name: pa.float64() for name in request.numbers}
             types |= {name: pa.int64() for name in request.integers}
+            types |= {name: pa.bool_() for name in request.booleans}
             types |= {name: pa.string() for name in request.text + request.labels}
             convert = csv.ConvertOptions(
                 column_types=types,
@@ -63,16 +64,18 @@ class CsvTable:
                 raise
 
     def _raise_for_value(self, request: Request) -> None:
-        """Raises where a cell is no number: pyarrow tells of the value, and neither its row nor its column's name."""
-        kinds = {name: arrow().float64() for name in request.numbers} | dict.fromkeys(request.integers, arrow().int64())
+        """Raises where a cell cannot be read as it is to be: pyarrow tells neither its row nor its column's name."""
+        pa = arrow()
+        wanted = ((request.numbers, "numbers"), (request.integers, "whole numbers"), (request.booleans, "booleans"))
+        words = {name: what for names, what in wanted for name in names}
+        kinds = {"numbers": pa.float64(), "whole numbers": pa.int64(), "booleans": pa.bool_()}
         first = 1
-        with suppress(arrow().ArrowInvalid), closing(self._open(Request((), text=tuple(kinds)))) as reader:
+        with suppress(pa.ArrowInvalid), closing(self._open(Request((), text=tuple(words)))) as reader:
             for batch in reader:
-                for name, kind in kinds.items():
-                    wrong = _first_wrong(batch.column(batch.schema.get_field_index(name)), kind)
+                for name, what in words.items():
+                    wrong = _first_wrong(batch.column(batch.schema.get_field_index(name)), kinds[what])
                     if wrong is not None:
                         row, value = wrong
-                        what = "numbers" if kind == arrow().float64() else "whole numbers"
                         got = f"{value!r} in row {first + row}"
                         raise UnreadableFileError(self.path, f"{what} in column {name!r}", got, "Correct the value.")
                 first += batch.num_rows
