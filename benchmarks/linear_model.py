@@ -3,7 +3,8 @@
 Run: ``python -m benchmarks.linear_model [--only TEXT] [--rounds N] [--quick]``. For each problem the optimum F* is
 found first, by both libraries at tight tolerances. Then every solver of scikit-learn that can, with one and with two
 BLAS threads, is run at the loosest tolerance of 1e-2, 1e-3 … that brings F − F* to the goal, and the fastest of them is
-timed in turns with xent's, at its own loosest tolerance. F is computed in float64 from the coefficients, for both.
+timed in turns with xent's, at its own loosest tolerance. Where the goal is what lbfgs as it is comes to, with its own
+tolerance and its own number of steps, that is a setting too. F is computed in float64 from the coefficients, for both.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from benchmarks._results import figure, markdown
 from benchmarks._rounds import Peer, alternate
 
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
+#: The tolerance and the steps of scikit-learn's lbfgs as it is.
+AS_IT_IS, AS_IT_IS_STEPS = 1e-4, 100
 LADDER = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10)
 OPTIMUM = 1e-8
 #: Seconds after which a setting of scikit-learn is given up.
@@ -165,14 +168,25 @@ def loosest(make: Callable[[float], Any], X: Any, y: Any, threads: int, best: fl
     """The first tolerance of the ladder that reaches the goal."""
     spent = 0.0
     for tol in LADDER:
-        model, seconds = fitted(make(tol), X, y, threads)
-        gap = objective(model, X, y) - best
-        spent += seconds
-        if gap <= goal:
-            return {"tol": tol, "seconds": seconds, "gap": gap, "steps": int(np.max(model.n_iter_))}
-        if spent > PATIENCE:
+        found = tried(make, tol, X, y, threads, best, goal)
+        spent += found["seconds"]
+        if found["tol"] is not None or spent > PATIENCE:
             break
-    return {"tol": None, "seconds": seconds, "gap": gap, "steps": int(np.max(model.n_iter_))}
+    return found
+
+
+def tried(
+    make: Callable[[float], Any], tol: float, X: Any, y: Any, threads: int, best: float, goal: float
+) -> dict[str, Any]:
+    """What a setting comes to, with its tolerance if that is the goal."""
+    model, seconds = fitted(make(tol), X, y, threads)
+    gap = objective(model, X, y) - best
+    steps = int(np.max(model.n_iter_))
+    return {"tol": tol if gap <= goal else None, "threads": threads, "seconds": seconds, "gap": gap, "steps": steps}
+
+
+def _setting(solver: str, threads: int) -> str:
+    return f"{solver}, {threads} BLAS thread{'s' * (threads > 1)}"
 
 
 def measure(problem: Problem, given: argparse.Namespace) -> dict[str, Any]:
@@ -184,26 +198,34 @@ def measure(problem: Problem, given: argparse.Namespace) -> dict[str, Any]:
     best = min(objective(model, X, y) for model in tight)
     found: dict[str, Any] = {"optimum": best, "settings": {}}
     goal = problem.goal
+    makers: dict[str, Callable[[float], Any]] = {}
     if goal is None:
-        plain, seconds = fitted(theirs("lbfgs", 1e-4, 100), X, y, 1)
-        goal = max(objective(plain, X, y) - best, OPTIMUM / 10)
+        # With either number of threads: sums in another order come to another gap, and both are candidates.
+        for threads in (1, 2):
+            name = f"{_setting('lbfgs', threads)}, {AS_IT_IS_STEPS} steps at most"
+            makers[name] = lambda tol: theirs("lbfgs", tol, AS_IT_IS_STEPS)
+            found["settings"][name] = tried(makers[name], AS_IT_IS, X, y, threads, best, np.inf)
+        goal = max(*(setting["gap"] for setting in found["settings"].values()), OPTIMUM / 10)
     found["goal"] = goal
     if problem.seconds:
         far, seconds = fitted(theirs("lbfgs", 1e-10, 1000), X, y, 1)
         found["lbfgs, 1000 steps"] = {"seconds": seconds, "gap": objective(far, X, y) - best}
     for solver in problem.solvers:
         for threads in (1, 2):
-            setting = loosest(lambda tol, s=solver: theirs(s, tol), X, y, threads, best, goal)  # type: ignore[misc]
-            found["settings"][f"{solver}, {threads} BLAS thread{'s' * (threads > 1)}"] = setting
+            name = _setting(solver, threads)
+            makers[name] = lambda tol, s=solver: theirs(s, tol)  # type: ignore[misc]
+            found["settings"][name] = loosest(makers[name], X, y, threads, best, goal)
     mine = loosest(lambda tol: ours(problem, tol), X, y, 1, best, goal)
     found["xent"] = mine
     reached = {name: s for name, s in found["settings"].items() if s["tol"] is not None}
     peers = {"xent": Peer(lambda: fitted(ours(problem, mine["tol"] or LADDER[-1]), X, y, 1))}
     if reached:
         best_name = min(reached, key=lambda name: reached[name]["seconds"])
-        solver, threads = best_name.split(", ")[0], int(best_name.split(", ")[1][0])
+        best_setting = reached[best_name]
         found["fastest"] = best_name
-        peers["scikit-learn"] = Peer(lambda: fitted(theirs(solver, reached[best_name]["tol"]), X, y, threads))
+        peers["scikit-learn"] = Peer(
+            lambda: fitted(makers[best_name](best_setting["tol"]), X, y, best_setting["threads"])
+        )
     slowest = max(mine["seconds"], *(s["seconds"] for s in reached.values())) if reached else mine["seconds"]
     found["samples"] = alternate(peers, max(1, min(given.rounds, int(ROUNDS / slowest))), 0.0)
     return found
@@ -218,7 +240,8 @@ def report(results: dict[str, Any]) -> str:
         f"{results['rounds']} rounds (fewer where one takes many seconds) in turns in one process, warm. "
         "Gap is F − F*, F the mean objective in nats; "
         "scikit-learn stands at the fastest of its solvers that reaches the goal, each with one and with two BLAS "
-        "threads and at its loosest tolerance that does.",
+        "threads and at its loosest tolerance that does; as far as lbfgs is as far as it comes as it is, which is one "
+        "of the settings.",
         "",
         *markdown(["machine", ""], [[k, v] for k, v in results["machine"].items()]),
         "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -51,6 +52,24 @@ def test_it_runs_and_says_what_it_measured(tmp_path: Path) -> None:
     ratio = median(found["samples"]["scikit-learn"]) / median(found["samples"]["xent"])
     assert f"| {ratio:.2f}× |" in done.stdout
     assert file.with_suffix(".md").read_text() == done.stdout
+
+
+def test_lbfgs_as_it_is_is_a_candidate_where_it_sets_the_goal() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(500, 20)) * np.logspace(-2, 2, 20)
+    y = (X / X.std(axis=0) @ rng.normal(size=(20, 3)) + rng.gumbel(size=(500, 3))).argmax(axis=1)
+    problem = linear_model.Problem("as far as lbfgs", lambda shrink: (X, y), None, 1.0)
+    given = argparse.Namespace(quick=False, rounds=1)
+    found = linear_model.measure(problem, given)
+    plain = {name: setting for name, setting in found["settings"].items() if "100 steps at most" in name}
+    assert [setting["threads"] for setting in plain.values()] == [1, 2]
+    for setting in plain.values():
+        assert setting["steps"] == 100, "the problem is one for which lbfgs wants more"
+        assert setting["tol"] == 1e-4
+        assert setting["gap"] <= found["goal"]
+    assert found["goal"] == pytest.approx(max(setting["gap"] for setting in plain.values()))
+    reached = {name: s["seconds"] for name, s in found["settings"].items() if s["tol"] is not None}
+    assert found["fastest"] == min(reached, key=reached.__getitem__)
 
 
 def test_a_problem_that_is_not_there() -> None:

@@ -190,6 +190,7 @@ def test_names_from_the_file_are_shown_as_they_are(table):
         (["--logits", "z_*"], "Add --truth COLUMN"),
         (["--truth", "y", "--logits", "z_*", "--against", "other.parquet"], "no file here"),
         (["--truth", "y", "--logits", "z_*", "--json", "absent/f.json"], "Make the folder first"),
+        (["--truth", "y", "--logits", "z_*", "--json", "f", "--html", "./f"], "a file of its own for each"),
         (["--truth", "y", "--logits", "z_*", "--floor", "2"], "above 0 and below 1"),
         (["--truth", "y", "--logits", "z_*", "--wrong"], "No such option"),
     ],

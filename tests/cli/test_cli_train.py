@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from contextlib import chdir, nullcontext, redirect_stderr, redirect_stdout
+from decimal import Decimal
 from pathlib import Path
 from unittest import mock
 
@@ -213,7 +214,8 @@ def test_columns_without_numbers_are_named_and_told_what_to_write(table, tmp_pat
         ({}, ["--features", "x_0,label"], "features other than --truth"),
         ({}, ["--weight", "wheight"], "expected a column 'wheight'"),
         ({}, ["--C", "0"], "--C: expected a positive"),
-        ({}, ["--C", "nan"], "--C: expected a positive"),
+        ({}, ["--C", "nan"], "--C: expected a positive number, or inf; got nan"),
+        ({}, ["--C", "-inf"], "--C: expected a positive number, or inf; got -inf"),
         ({}, ["--loss", "log"], "cross-entropy, squared-error, hinge"),
         ({}, ["--holdout", "1"], "from 0 to below 1"),
         ({}, ["--holdout", "0.00001"], "a share that holds out a row"),
@@ -241,6 +243,23 @@ def test_what_cannot_be_done_says_what_to_do(table, tmp_path, changes, arguments
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["sub/../m.npz", "folder/m.npz", "soft.npz", "hard.npz"])
+def test_a_checkpoint_is_not_the_model_by_another_name(table, tmp_path, name):
+    path = table()
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "folder").symlink_to(tmp_path)
+    (tmp_path / "soft.npz").symlink_to("m.npz")
+    if name == "hard.npz":
+        (tmp_path / "m.npz").write_bytes(b"before")
+        (tmp_path / name).hardlink_to(tmp_path / "m.npz")
+    asked = ("train", path, "--truth", "label", "--holdout", "0")
+    for model, checkpoint in ((name, "m.npz"), ("m.npz", name)):
+        said = refuse(*asked, "--model", model, "--checkpoint", checkpoint, cwd=tmp_path)
+        assert "a file of its own for each" in said
+        assert checkpoint in said
+    assert (tmp_path / "m.npz").exists() == (name == "hard.npz")
+
+
 def test_missing_values_in_csv_are_refused_with_their_row(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("label,x\n" + "a,1\nb,2\n" * 20 + "a,\n")
@@ -248,7 +267,14 @@ def test_missing_values_in_csv_are_refused_with_their_row(tmp_path):
     path.write_text("label,x\n" + "a,1\nb,2\n" * 20 + "NA,3\n")
     assert "none in row 41" in refuse("train", path, "--truth", "label", "--model", tmp_path / "m.npz")
     path.write_text("label,x\n" + "a,1\nb,2\n" * 2000 + "a,many\n")
-    assert "many" in refuse("train", path, "--truth", "label", "--model", tmp_path / "m.npz")
+    message = refuse("train", path, "--truth", "label", "--model", tmp_path / "m.npz")
+    assert "expected numbers in column 'x'; got 'many' in row 4001." in message
+    # Beyond the first block that is parsed, and with spaces, which a number may have around it.
+    path.write_text("label,x,z\n" + "a,1, 2\nb,1, 3 \n" * 400_000 + "a,1,2\na,1, 0x\nb,2,2\n")
+    message = refuse("train", path, "--truth", "label", "--model", tmp_path / "m.npz", "--features", "x,z")
+    assert "expected numbers in column 'z'; got ' 0x' in row 800002." in message
+    path.write_text("label,x\n" + "a,1\nb,2\n" * 2000 + "a,1,3\n")
+    assert "Expected 2 columns, got 3" in refuse("train", path, "--truth", "label", "--model", tmp_path / "m.npz")
     path.write_text("label,x\n")
     assert "no rows" in refuse("train", path, "--truth", "label", "--model", tmp_path / "m.npz")
 
@@ -347,6 +373,38 @@ def test_an_interrupted_training_goes_on_and_comes_to_the_same_optimum(tmp_path,
     assert one.objective_ == pytest.approx(other.objective_, rel=1e-9)
     np.testing.assert_allclose(one.coef_, other.coef_, rtol=1e-4, atol=1e-4)
     assert {p.name for p in tmp_path.iterdir() if not p.name.endswith(".tmp")} == {"many.csv", "m.npz", "s.npz"}
+
+
+def test_a_hinge_in_slices_comes_to_the_optimum_of_one_training(table, tmp_path):
+    path = table()
+    asked = ("train", path, "--truth", "label", "--loss", "hinge", "--holdout", "0")
+    assert "At the optimum" in good(*asked, "--model", tmp_path / "s.npz")
+    whole, sliced = load(tmp_path / "s.npz").n_iter_, (*asked, "--model", tmp_path / "m.npz", "--max-iter", "24")
+    assert whole > 24
+    for part in range(12):
+        said = good(*sliced, "--checkpoint", tmp_path / "ck")
+        assert (f"Resumed after {24 * part} steps" in said) == (part > 0)
+        if "At the optimum" in said:
+            break
+    one, other = load(tmp_path / "m.npz"), load(tmp_path / "s.npz")
+    assert one.converged_
+    assert one.objective_ == pytest.approx(other.objective_, rel=1e-8)
+
+
+@pytest.mark.parametrize("place", ["xent.cli.train.require_linear_model", "xent.linear_model.survey.survey"])
+def test_an_interruption_before_the_first_step_is_said(table, tmp_path, place):
+    path = table()
+    for more in ((), ("--checkpoint", tmp_path / "ck")):
+        with mock.patch(place, side_effect=KeyboardInterrupt):
+            done = inside("train", path, "--truth", "label", "--model", tmp_path / "m.npz", *more)
+        assert (done.returncode, done.stdout, done.stderr) == (130, "", "xent: interrupted\n")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.parquet"]
+
+
+def test_an_interruption_of_the_imports_is_said():
+    with mock.patch("xent.cli.import_module", side_effect=KeyboardInterrupt):
+        done = inside("train")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "xent: interrupted\n")
 
 
 # Memory
@@ -449,6 +507,51 @@ def test_features_are_found_by_name_and_a_missing_one_is_an_error(table, tmp_pat
         assert sorted(p.name for p in tmp_path.iterdir()) == ["a.parquet", "b.parquet", "m.npz", "turned.parquet"]
     assert "which is an input" in refuse("predict", model, table(), "--out", model)
     assert "a model that xent" in refuse("predict", table(), table(), *asked)
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.arrow"])
+def test_booleans_are_0_and_1_and_decimals_are_numbers(table, tmp_path, name):
+    X, y = data()
+    cents = np.round(X[:, 1]).astype(int)
+    plain = {"yes": (X[:, 0] > 0).astype(float), "price": cents / 100, "x_0": None, "x_1": None}
+    price = pa.array([Decimal(int(c)) / 100 for c in cents], pa.decimal128(21, 2))
+    kinds = plain | {"yes": X[:, 0] > 0, "price": price}
+    held = columns(X, y, **kinds)
+    path = tmp_path / name
+    if name.endswith("arrow"):
+        with pa.ipc.new_file(path, held.schema) as file:
+            file.write_table(held)
+    else:
+        parquet.write_table(held, path)
+    for source, model in ((path, "m.npz"), (table("plain.parquet", **plain), "p.npz")):
+        good("train", source, "--truth", "label", "--model", tmp_path / model)
+    np.testing.assert_array_equal(load(tmp_path / "m.npz").coef_, load(tmp_path / "p.npz").coef_)
+    good("predict", tmp_path / "m.npz", path, "--out", tmp_path / "q.parquet", "--keep", "yes", "--keep", "price")
+    kept = parquet.read_table(tmp_path / "q.parquet")
+    assert [str(kept.schema.field(field).type) for field in ("yes", "price")] == ["bool", "decimal128(21, 2)"]
+    missing = columns(X, y, **(kinds | {"yes": pa.array([None, *(X[1:, 0] > 0)])}))
+    parquet.write_table(missing, tmp_path / "b.parquet")
+    asked = ("train", tmp_path / "b.parquet", "--truth", "label", "--model", tmp_path / "m.npz")
+    assert "no value in 'yes', row 1" in refuse(*asked)
+
+
+def test_booleans_of_a_csv_file_are_0_and_1(table, tmp_path):
+    X, _ = data()
+    yes = np.arange(600) % 3 == 0
+    for name, held in (("b.csv", yes), ("p.csv", yes.astype(int))):
+        good("train", table(name, yes=held), "--truth", "label", "--model", tmp_path / f"{name}.npz")
+    booleans, numbers = (load(tmp_path / name) for name in ("b.csv.npz", "p.csv.npz"))
+    assert booleans.feature_names_in_.tolist() == ["x_0", "x_1", "x_2", "yes"]
+    np.testing.assert_array_equal(booleans.coef_, numbers.coef_)
+    good("predict", tmp_path / "p.csv.npz", tmp_path / "b.csv", "--out", tmp_path / "q.parquet", "--keep", "yes")
+    q = np.exp(log_q(numbers, np.column_stack([X, yes])))
+    kept = parquet.read_table(tmp_path / "q.parquet")
+    np.testing.assert_allclose(kept["p_bee"].to_numpy(), q[:, 1], rtol=1e-12)
+    assert kept["yes"].to_pylist() == yes.tolist()
+    path = tmp_path / "b.csv"
+    path.write_text("label,x\n" + "a,True\nb,false\n" * 1000 + "a,maybe\n")
+    message = refuse("train", path, "--truth", "label", "--model", tmp_path / "m.npz")
+    assert "expected booleans in column 'x'; got 'maybe' in row 2001." in message
 
 
 def test_a_model_without_names_is_refused(table, tmp_path):

@@ -18,8 +18,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import xent
-from xent.errors import KindError, OptionError, ShapeError, XentError
+from xent.errors import KindError, LabelError, OptionError, ProbabilityError, ShapeError, XentError
 from xent.linear_model import LogisticRegression, SoftmaxRegression
+from xent.linear_model.predictor import features_of
 
 BOTH = pytest.mark.parametrize("kind", [SoftmaxRegression, LogisticRegression])
 
@@ -81,6 +82,25 @@ def test_sparse_rows_are_dense_rows(kind: Any, dtype: Any) -> None:
         np.testing.assert_allclose(other.predict_proba(form(X)), dense.predict_proba(X), atol=close)
 
 
+def test_sparse_rows_whose_indices_have_64_bits() -> None:
+    p = problem(3, 80, 6, 2)
+    X = np.where(np.random.default_rng(0).random(p.X.shape) < 0.6, 0.0, p.X)
+    rows, columns = (places.astype(np.int64) for places in np.nonzero(X))
+    wide = sparse.coo_array((X[rows, columns], (rows, columns)), X.shape).tocsr()
+    assert wide.indices.dtype == np.int64
+    for form in (sparse.csr_array, sparse.csr_matrix):
+        X = form(wide)
+        X.indices, X.indptr = wide.indices, wide.indptr.astype(np.int64)
+        model, narrow = SoftmaxRegression().fit(X, p.target()), form(X.toarray())
+        assert narrow.indices.dtype == np.int32
+        np.testing.assert_array_equal(model.coef_, SoftmaxRegression().fit(narrow, p.target()).coef_)
+        np.testing.assert_array_equal(model.predict_proba(X), model.predict_proba(narrow))
+        assert X.indices.dtype == X.indptr.dtype == np.int64
+    # No cast where there is more than 32 bits can count: here a column beyond them.
+    far = sparse.csr_array((np.ones(1), np.array([2**40]), np.array([0, 1])), (1, 2**41))
+    assert features_of(SoftmaxRegression(), far, reset=True).indices.tolist() == [2**40]
+
+
 @BOTH
 @pytest.mark.parametrize("options", [{}, {"l1_ratio": 0.5, "C": 0.2}, {"class_weight": "balanced"}, {"loss": "hinge"}])
 def test_a_weight_is_a_number_of_copies(kind: Any, options: dict[str, Any]) -> None:
@@ -122,6 +142,56 @@ def test_labels_that_are_ignored_do_not_count() -> None:
         kept = ignored >= 0
         alone = SoftmaxRegression(tol=1e-9, class_weight=weights).fit(p.X[kept], y[kept])
         np.testing.assert_allclose(some.coef_, alone.coef_, atol=1e-7)
+
+
+def test_score_takes_what_fit_takes() -> None:
+    p = problem(3, 60, 3, 3)
+    y = p.target()
+    names = np.array(["a", "b", "c"])
+    for fitted, plain in ((xent.Labels(y), y), (names[y], names[y])):
+        model = SoftmaxRegression().fit(p.X, fitted)
+        share = float((model.predict(p.X) == plain).mean())
+        assert share < 1.0
+        assert model.score(p.X, plain) == model.score(p.X, xent.Labels(y, smoothing=0.1)) == pytest.approx(share)
+        weighted = model.score(p.X, plain, p.weight)
+        assert model.score(p.X, xent.Labels(y), p.weight) == pytest.approx(weighted, rel=1e-12)
+        counts = np.arange(60) % 4 > 0
+        some = model.score(p.X, xent.Labels(np.where(counts, y, -1), ignore=-1), p.weight)
+        assert some == pytest.approx(model.score(p.X[counts], plain[counts], p.weight[counts]), rel=1e-12)
+    yes = (p.X + np.random.default_rng(0).normal(size=p.X.shape) > 0).astype(int)
+    model = SoftmaxRegression().fit(p.X, xent.Indicators(yes))
+    right = (model.predict(p.X) == yes).all(axis=1)
+    assert 0 < right.mean() < 1
+    assert model.score(p.X, xent.Indicators(yes)) == pytest.approx(right.mean())
+    assert model.score(p.X, yes, p.weight) == pytest.approx(np.average(right, weights=p.weight))
+
+
+def test_score_refuses_what_names_no_class() -> None:
+    p = problem(3, 60, 3, 3)
+    y, yes = p.target(), xent.Indicators(p.T)
+    rows, columns = SoftmaxRegression().fit(p.X, xent.Distribution(p.T)), SoftmaxRegression().fit(p.X, yes)
+    for model, truth, error, words in (
+        (rows, xent.Distribution(p.T), KindError, r"got a Distribution.*Labels\(probs\.argmax\(axis=1\)\)"),
+        (rows, yes, KindError, "one class an example, or Labels; got Indicators"),
+        (columns, xent.Labels(y), KindError, "expected Indicators"),
+        (rows, xent.Labels(y + 3), LabelError, r"indices 0 … 2 .*got 5"),
+        (rows, xent.Labels(y[:-1]), ShapeError, r"expected shape \(60,\)"),
+        (columns, xent.Indicators(p.T[:, :2]), ShapeError, "3 columns; got 2"),
+        (columns, xent.Indicators(p.T / 2), ProbabilityError, "0 or 1 in every column"),
+        (rows, xent.Labels(np.full(60, -1), ignore=-1), ValueError, "an example that counts"),
+    ):
+        with pytest.raises(error, match=words):
+            model.score(p.X, truth)
+
+
+def test_indicators_without_columns_are_told_what_to_write() -> None:
+    p = problem(3, 60, 3, 2)
+    yes = p.target() == 1
+    with pytest.raises(ShapeError, match=r"\(N, K\); got \(60,\).*y\[:, None\]"):
+        SoftmaxRegression().fit(p.X, xent.Indicators(yes))
+    assert SoftmaxRegression().fit(p.X, xent.Indicators(yes[:, None])).coef_.shape == (1, 3)
+    with pytest.raises(ValueError, match="got 1 class: 0"):
+        SoftmaxRegression().fit(p.X, np.zeros(60, int))
 
 
 @BOTH

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from linear_formulas import Problem, problem
 from scipy.optimize import minimize
 from scipy.special import expit, softmax
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import SVC, LinearSVC
 
 import xent
@@ -89,6 +91,29 @@ def each(loss: str, p: Problem, z: np.ndarray) -> np.ndarray:
     return ((1 - np.exp(-surprisal)) ** 2 * surprisal).sum(axis=1)
 
 
+@pytest.mark.parametrize(("solver", "slice_", "most"), [("auto", 8, 30), ("newton-cg", 1, 40), ("proximal", 40, 20)])
+def test_hinge_in_slices_comes_to_its_optimum_and_stays_there(solver: str, slice_: int, most: int) -> None:
+    p = problem(4, 300, 3, 3)
+    options: dict[str, Any] = {"l1_ratio": 0.3} if solver == "proximal" else {}
+    whole = SoftmaxRegression(loss="hinge", solver=solver, **options).fit(p.X, p.target())
+    model = SoftmaxRegression(loss="hinge", solver=solver, max_iter=slice_, warm_start=True, **options)
+    assert whole.converged_
+    assert whole.n_iter_ > slice_
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for _ in range(most):
+            if model.fit(p.X, p.target()).converged_:
+                break
+    assert model.converged_
+    assert model.objective_ == pytest.approx(whole.objective_, rel=1e-6)
+    # Where it stands already nothing is left to do, and another problem starts where it is easy.
+    assert model.fit(p.X, p.target()).n_iter_ == 0
+    other = SoftmaxRegression(0.01, loss="hinge", solver=solver, **options)
+    model.set_params(C=0.01, max_iter=1000)
+    assert model.fit(p.X, p.target()).objective_ == pytest.approx(other.fit(p.X, p.target()).objective_, rel=1e-6)
+    assert model.converged_
+
+
 @pytest.mark.parametrize("kind", ["labels", "indicators", "one column"])
 @pytest.mark.parametrize("loss", ["squared-error", "focal"])
 def test_a_smooth_loss_ends_where_nothing_near_is_lower(loss: str, kind: str) -> None:
@@ -114,6 +139,15 @@ def test_newton_needs_a_curvature() -> None:
     for loss in ("squared-error", FOCAL):
         with pytest.raises(OptionError, match="It has no curvature here"):
             SoftmaxRegression(loss=loss, solver="newton-cg").fit(p.X, p.target())
+
+
+def test_newton_of_a_hinge_needs_one_class_a_row() -> None:
+    p = problem(1)
+    soft = xent.Distribution(softmax(p.X @ np.ones((p.X.shape[1], 3)) * [0, 1, 2], axis=1))
+    with pytest.raises(OptionError, match="It has no curvature here"):
+        SoftmaxRegression(loss="hinge", solver="newton-cg").fit(p.X, soft)
+    halves = xent.Indicators(np.full((len(p.X), 2), 0.5))
+    assert SoftmaxRegression(loss="hinge", solver="newton-cg").fit(p.X, halves).converged_
 
 
 @pytest.mark.parametrize("loss", ["crossentropy", None, 3, ["hinge"]])

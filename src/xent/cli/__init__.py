@@ -12,10 +12,13 @@ __all__ = ["main"]
 
 UNUSABLE = 2
 """Exit code of input or usage that cannot be worked with."""
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as of a shell."""
 
 
 def main() -> None:
-    """Run ``xent``. Exits 0 where all went well, 2 where the input or the usage cannot be worked with."""
+    """Run ``xent``. Exits 0 where all went well, 2 where the input or the usage cannot be worked with,
+    130 where it was interrupted."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # A terminal of an old encoding has no minus sign or ∞: it gets their escapes, never a traceback or a "?".
@@ -29,6 +32,9 @@ def main() -> None:
     except XentError as error:
         print(f"xent: {_plain(str(error))}", file=sys.stderr)
         sys.exit(UNUSABLE)
+    except KeyboardInterrupt:  # while the commands were still being imported
+        print("xent: interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
 
 
 def _need(library: str) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from xent.cli.output import check_destination, standard_output, write_outputs
+from xent.cli.output import check_apart, check_destination, standard_output, write_outputs
 from xent.cli.progress import progress_bar
 from xent.cli.table import print_result
 from xent.errors import OptionError
@@ -81,6 +81,7 @@ def evaluate_command(
     )
     for flag, path in (("--html", html), ("--json", json)):
         check_destination(flag, path, [*files, against])
+    check_apart({"--html": html, "--json": json})
     with progress_bar() as advance:
         result = evaluate(files, options, progress=advance).to_dict()
     write_outputs(result, html=html, json=json)

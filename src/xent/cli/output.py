@@ -6,8 +6,9 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,16 @@ def check_destination(flag: str, path: Path | None, inputs: Sequence[str | None]
     for name in inputs:
         if name is not None and path.exists() and os.path.exists(name) and os.path.samefile(path, name):
             raise OptionError(flag, "a file of its own", f"{str(path)!r}, which is an input", "Choose another name.")
+
+
+def check_apart(outputs: Mapping[str, Path | None]) -> None:
+    """Refuse one file for two options, by whatever names: one output would destroy the other."""
+    given = [path for path in outputs.values() if path is not None]
+    for one, other in combinations(given, 2):
+        # Of files that are there only they themselves know: hard links, names without regard to case.
+        there = one.exists() and other.exists()
+        if one.resolve() == other.resolve() or (there and one.samefile(other)):
+            raise OptionError(", ".join(outputs), "a file of its own for each", f"one file twice, {str(other)!r}")
 
 
 def write_outputs(result: dict[str, Any], *, html: Path | None, json: Path | None) -> None:

@@ -49,16 +49,18 @@ class FileRows:
         self._size = max(_FEWEST, min(_MOST, _NUMBERS // max(len(features), width)))
         with closing(open_table(path)) as table:
             self.typed = not isinstance(table, CsvTable)
+            self._booleans = () if self.typed else _booleans(table, features)
+        self._numbers = tuple(name for name in features if name not in self._booleans)
 
     def batches(self) -> Iterator[Any]:
         """The features of the next rows (n, D)."""
-        for batch in self._read(Request(self.features)):
+        for batch in self._read(Request(self._numbers, booleans=self._booleans)):
             yield self._matrix(batch)
 
     def kept(self) -> Iterator[tuple[Any, Any]]:
         """The same rows, with the columns of ``keep`` as a record batch."""
         text = tuple(name for name in self.keep if name not in self.features)
-        for batch in self._read(Request(self.features, text=text)):
+        for batch in self._read(Request(self._numbers, text=text, booleans=self._booleans)):
             yield self._matrix(batch), batch.select(list(self.keep))
 
     def labelled(self) -> Iterator[Labelled]:
@@ -67,11 +69,11 @@ class FileRows:
 
         assert self.truth is not None
         weights = () if self.weight is None else (self.weight,)
-        for batch in self._read(Request(self.features + weights, labels=(self.truth,))):
+        for batch in self._read(Request(self._numbers + weights, labels=(self.truth,), booleans=self._booleans)):
             names, codes = _labels(_column(batch, self.truth), f"--truth {self.truth!r}")
             weight = None
             if self.weight is not None:
-                weight = vector(_column(batch, self.weight), self.weight, f"--weight {self.weight!r}")
+                weight = vector(_as_numbers(_column(batch, self.weight)), self.weight, f"--weight {self.weight!r}")
             yield Labelled(self._matrix(batch), names, codes, weight)
 
     def _read(self, request: Request) -> Iterator[Any]:
@@ -84,11 +86,25 @@ class FileRows:
                     self.advance(done, table.rows)
 
     def _matrix(self, batch: Any) -> Any:
-        return wide_matrix(batch, self.features, f"features in {self.name}")
+        columns = [_as_numbers(_column(batch, name)) for name in self.features]
+        numbers = arrow().record_batch(columns, names=list(self.features))
+        return wide_matrix(numbers, self.features, f"features in {self.name}")
 
 
 def _column(batch: Any, name: str) -> Any:
     return batch.column(batch.schema.get_field_index(name))
+
+
+def _as_numbers(column: Any) -> Any:
+    """Booleans as 0 and 1, decimals as floats, all else as it is."""
+    pa = arrow()
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    return column.cast(pa.float64()) if _is_cast(kind) else column
+
+
+def _is_cast(kind: Any) -> bool:
+    types = arrow().types
+    return bool(types.is_boolean(kind) or types.is_decimal(kind))
 
 
 def _labels(column: Any, argument: str) -> tuple[list[Any], Any]:
@@ -116,11 +132,27 @@ def not_numbers(table: Table, names: Sequence[str]) -> dict[str, str]:
     """Columns that do not hold one number a row, and what each holds instead."""
     wrong = {name: "lists" for name in names if table.is_list(name)}
     rest = [name for name in names if name not in wrong]
-    first = next(table.batches(Request((), labels=tuple(rest)), _LOOKED_AT), None) if rest else None
+    first = _looked_at(table, rest)
     if first is not None:
         found = {name: _not_numbers(_column(first, name), written=isinstance(table, CsvTable)) for name in rest}
         wrong |= {name: what for name, what in found.items() if what is not None}
     return wrong
+
+
+def _looked_at(table: Table, names: Sequence[str]) -> Any:
+    """The first rows of columns, as a CSV file's text; None where there are none."""
+    return next(table.batches(Request((), labels=tuple(names)), _LOOKED_AT), None) if names else None
+
+
+def _booleans(table: Table, names: Sequence[str]) -> tuple[str, ...]:
+    """Columns of a CSV file that hold True and False."""
+    first = _looked_at(table, names)
+    return () if first is None else tuple(name for name in names if _is_boolean(_column(first, name)))
+
+
+def _is_boolean(column: Any) -> bool:
+    found = set(column.unique().to_pylist()) - {None}
+    return bool(found) and {text.strip().lower() for text in found} <= {"true", "false"}
 
 
 def shown(wrong: dict[str, str]) -> str:
@@ -136,11 +168,14 @@ def _not_numbers(column: Any, *, written: bool) -> str | None:
     if not written:
         if pa.types.is_dictionary(kind):
             kind = kind.value_type
-        return None if pa.types.is_integer(kind) or pa.types.is_floating(kind) else f"values of type {kind}"
+        number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or _is_cast(kind)
+        return None if number else f"values of type {kind}"
+    from pyarrow import compute
+
     try:
-        column.cast(pa.float64())
+        compute.utf8_trim_whitespace(column).cast(pa.float64())
     except pa.ArrowInvalid:
-        return "text"
+        return None if _is_boolean(column) else "text"
     return None
 
 

@@ -12,8 +12,9 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from xent.cli import INTERRUPTED
 from xent.cli.extras import require_linear_model
-from xent.cli.output import check_destination, standard_output, write_outputs, writing
+from xent.cli.output import check_apart, check_destination, standard_output, write_outputs, writing
 from xent.cli.progress import training_bar
 from xent.cli.rows import FileRows, find_features
 from xent.cli.table import print_result
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from xent.linear_model.training import Trained
 
 _LOSSES = ("cross-entropy", "squared-error", "hinge")
-_INTERRUPTED = 130
 
 
 def train_command(
@@ -68,27 +68,24 @@ def train_command(
     outputs = {"--model": model, "--html": html, "--checkpoint": checkpoint}
     for flag, path in outputs.items():
         check_destination(flag, path, [file])
-    given = [path.absolute() for path in outputs.values() if path is not None]
-    if len(set(given)) < len(given):
-        raise OptionError("--model, --html, --checkpoint", "a file of its own for each", "one file twice")
-    require_linear_model()
-    from xent.linear_model import SoftmaxRegression
-
-    estimator = SoftmaxRegression(C, loss=loss, tol=tol, max_iter=max_iter)
-    columns = _columns(file, features, truth, weight)
+    check_apart(outputs)
     try:
-        _train(estimator, FileRows(file, columns, truth=truth, weight=weight), (holdout, seed), model, html, checkpoint)
+        require_linear_model()
+        from xent.linear_model import SoftmaxRegression
+
+        estimator = SoftmaxRegression(C, loss=loss, tol=tol, max_iter=max_iter)
+        rows = FileRows(file, _columns(file, features, truth, weight), truth=truth, weight=weight)
+        _train(estimator, rows, (holdout, seed), model, html, checkpoint)
     except KeyboardInterrupt:
-        if checkpoint is None or not checkpoint.exists():
-            raise
-        print(f"xent: interrupted; the same command goes on from {checkpoint}", file=sys.stderr)
-        raise typer.Exit(_INTERRUPTED) from None
+        goes_on = checkpoint is not None and checkpoint.exists()
+        more = f"; the same command goes on from {checkpoint}" if goes_on else ""
+        print(f"xent: interrupted{more}", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _check(C: float, loss: str, holdout: float, seed: int, tol: float, max_iter: int, html: Path | None) -> None:
     """Refuse before the work what makes no sense."""
-    if not math.isinf(C) or C < 0:
-        checks.require_positive(C, "--C")
+    checks.require_positive_or_infinite(C, "--C")
     if loss not in _LOSSES:
         raise OptionError("--loss", f"one of {', '.join(_LOSSES)}", repr(loss))
     if not 0.0 <= holdout < 1.0:

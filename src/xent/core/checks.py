@@ -118,6 +118,13 @@ def require_positive(value: Any, argument: str) -> float:
     return number
 
 
+def require_positive_or_infinite(value: Any, argument: str) -> float:
+    number = _number(value, argument, "a positive number, or inf")
+    if not number > 0.0:
+        raise OptionError(argument, "a positive number, or inf", repr(value))
+    return number
+
+
 def require_nonnegative(value: Any, argument: str) -> float:
     number = _number(value, argument, "a finite number, 0 or more")
     if not 0.0 <= number < math.inf:

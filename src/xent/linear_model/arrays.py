@@ -16,6 +16,8 @@ from xent.errors import UnreadableFileError
 
 Matrix = Any
 
+#: Of every ZIP archive.
+_BEGINNING = b"PK\x03\x04"
 _BROKEN = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
@@ -40,6 +42,15 @@ def write_arrays(path: Path, kind: str, version: int, arrays: Mapping[str, Any])
             temporary.unlink()
 
 
+def _array(file: Any, name: str) -> Matrix:
+    try:
+        return file[name]
+    except ValueError as error:
+        if "allow_pickle" in str(error):
+            raise ValueError(f"its {name} holds Python objects, which are not read") from error
+        raise
+
+
 def read_arrays(path: Path, kind: str, version: int, what: str) -> dict[str, Matrix]:
     """The arrays of a file that ``write_arrays`` wrote; ``what`` is its name in an error.
 
@@ -51,11 +62,12 @@ def read_arrays(path: Path, kind: str, version: int, what: str) -> dict[str, Mat
     try:
         # Opened here: NumPy does not close a file that turns out to be cut.
         with open(path, "rb") as stream:
-            file = np.load(stream, allow_pickle=False)
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise ValueError("it is one array")
-            with file:
-                found = {name: file[name] for name in file.files}
+            # NumPy takes any other file for a pickle, and advises to load that.
+            if stream.read(len(_BEGINNING)) != _BEGINNING:
+                raise ValueError("it is no NPZ file")
+            stream.seek(0)
+            with np.load(stream, allow_pickle=False) as file:
+                found = {name: _array(file, name) for name in file.files}
         name, _, number = str(found.pop("format")).partition("/")
         if name != kind:
             raise ValueError(f"it is {name}")

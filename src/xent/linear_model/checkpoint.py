@@ -12,19 +12,17 @@ import numpy as np
 
 from xent.errors import InputError
 from xent.linear_model.arrays import read_arrays, write_arrays
+from xent.linear_model.smoothing import Point
 from xent.linear_model.solvers import Trace
-
-Matrix = Any
 
 _KIND, _VERSION = "xent.checkpoint", 1
 
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """W and b after the last step, and every step until then."""
+    """Where the last step came to, and every step until then."""
 
-    W: Matrix
-    b: Matrix
+    point: Point
     trace: tuple[Trace, ...]
 
 
@@ -55,7 +53,8 @@ class Checkpoint:
                 expected, got = ("this data", "other data") if key == "data" else (f"{key} {mine!r}", f"{other!r}")
                 hint = "Name another file, or delete this one to begin anew."
                 raise InputError(str(self.path), f"a checkpoint of {expected}", got, hint)
-        return State(found["W"], found["b"], tuple(Trace(*map(float, row)) for row in found["trace"]))
+        point = Point(found["W"], found["b"], float(found.get("temperature", 0.0)))  # which the first ones did not hold
+        return State(point, tuple(Trace(*map(float, row)) for row in found["trace"]))
 
     def write(self, state: State) -> None:
         """Put a state in the place of the last.
@@ -67,7 +66,8 @@ class Checkpoint:
         """
         trace = np.array([(t.passes, t.value, t.gradient) for t in state.trace]).reshape(-1, 3)
         problem = np.array(json.dumps(self.problem))
-        write_arrays(self.path, _KIND, _VERSION, {"W": state.W, "b": state.b, "trace": trace, "problem": problem})
+        point = {"W": state.point.W, "b": state.point.b, "temperature": np.array(state.point.temperature)}
+        write_arrays(self.path, _KIND, _VERSION, {**point, "trace": trace, "problem": problem})
 
     def remove(self) -> None:
         """Take the file away, where there is one."""

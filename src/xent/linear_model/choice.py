@@ -46,11 +46,11 @@ def solver_for(solver: Any, head: Head, sparsity: float) -> Callable[..., Optimu
         if solver not in ("auto", "proximal"):
             raise OptionError("solver=", '"auto" or "proximal" where l1_ratio is not 0', repr(solver))
         return proximal
-    if isinstance(head, hinges.Hinge):
-        # Its curvature is that of few examples, and large: systems with it take many passes.
-        return solvers.lbfgs_then_newton if solver == "auto" else SOLVERS[solver]
     if solver == "newton-cg" and not head.has_curvature:
         raise OptionError("solver=", '"auto" or "lbfgs" for this loss', repr(solver), "It has no curvature here.")
+    if solver == "auto" and isinstance(head, hinges.Hinge):
+        # Its curvature is that of few examples, and large: systems with it take many passes.
+        return solvers.lbfgs_then_newton
     return SOLVERS[solver]
 
 

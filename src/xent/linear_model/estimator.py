@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +22,7 @@ from xent.linear_model.predictor import LinearPredictor, features_of
 from xent.linear_model.proximal import proximal
 from xent.linear_model.scaling import scaling_of
 from xent.linear_model.separation import Separation, SeparationWarning, separation
-from xent.linear_model.smoothing import solved
+from xent.linear_model.smoothing import Point, point_of, solved
 from xent.linear_model.solvers import Optimum, Told, Trace
 from xent.linear_model.truth import Truth, truth_of, weights_of
 from xent.losses.loss import Loss
@@ -83,11 +82,13 @@ class SoftmaxRegression(LinearPredictor):
     separable_ : "complete", "quasi-complete" or None
         Whether the likelihood has no maximum. Asked of the cross-entropy with C = ∞; otherwise None.
     n_iter_ : int
-        Steps of the solver.
+        Steps of the solver, those on a share of the examples included, so far as this fit took them: of ``xent train``
+        those on all of an earlier training that it went on from, too.
     n_passes_ : float
         Passes over the examples.
     trace_ : tuple of Trace
-        Passes, objective and gradient after each step on all examples; of hinge the smooth objective.
+        Passes, objective and gradient after each step on all examples, and none of those on a share, so that it may be
+        shorter than ``n_iter_``; of hinge the smooth objective.
 
     Warns
     -----
@@ -117,6 +118,9 @@ class SoftmaxRegression(LinearPredictor):
     >>> round(model.score(X, y), 4)
     0.9733
     """
+
+    #: Of a hinge whose steps were used up: the temperature at which the next ``fit`` goes on.
+    _temperature: float = 0.0
 
     def __init__(
         self,
@@ -170,16 +174,16 @@ class SoftmaxRegression(LinearPredictor):
         examples: Examples,
         truth: Truth,
         weight: Matrix,
-        told: Callable[[Trace, Matrix, Matrix], None] | None = None,
-        start: tuple[Matrix, Matrix] | None = None,
+        told: Callable[[Trace, Point], None] | None = None,
+        start: Point | None = None,
     ) -> None:
-        """``told`` hears of every step, with W and b; ``start``: W and b to begin with."""
+        """``told`` hears of every step, with where it came to; ``start``: where to begin."""
         self._independent = truth.independent
         self._scores_of_loss = self.loss.scores if isinstance(self.loss, Loss) else None
         objective = self._objective(examples, truth, weight)
-        begin = self._start(objective, truth) if start is None else objective.start(*start)
-        found = self._solve(
-            objective, begin, None if told is None else lambda trace, v: told(trace, *objective.weights(v))
+        start = self._start(objective, truth) if start is None else start
+        found, self._temperature = self._solve(
+            objective, start, None if told is None else lambda trace, v: told(trace, point_of(objective, v))
         )
         W, b = objective.weights(found.v)
         if objective.head.shift_free:
@@ -197,7 +201,7 @@ class SoftmaxRegression(LinearPredictor):
         total = float(weight.sum())
         if not total > 0.0:
             raise ValueError("fit(sample_weight): expected an example that counts, got weights that are all zero.")
-        C = math.inf if math.inf == self.C else checks.require_positive(self.C, "C=")
+        C = checks.require_positive_or_infinite(self.C, "C=")
         ratio = checks.require_fraction(self.l1_ratio, "l1_ratio=")
         penalty, sparsity = (1.0 - ratio) / (C * total), ratio / (C * total)
         head = head_for(self.loss, truth, weight / total, single=self._single)
@@ -205,17 +209,20 @@ class SoftmaxRegression(LinearPredictor):
         scaling = scaling_of(examples, head.weight, bool(self.fit_intercept), penalty, head.stiffness, full=full)
         return Objective(examples, head, scaling, penalty, sparsity)
 
-    def _start(self, objective: Objective, truth: Truth) -> Matrix:
+    def _start(self, objective: Objective, truth: Truth) -> Point | None:
         shape = (objective.columns, objective.features)
         known = self.warm_start and getattr(self, "coef_", np.empty(0)).shape == shape
         if known and np.array_equal(self.classes_, truth.classes):
-            return objective.start(self.coef_, self.intercept_)
-        return np.zeros(objective.size)
+            return Point(self.coef_, self.intercept_, self._temperature)
+        return None
 
-    def _solve(self, objective: Objective, start: Matrix, told: Told | None) -> Optimum:
+    def _solve(self, objective: Objective, start: Point | None, told: Told | None) -> tuple[Optimum, float]:
         tol, steps = checks.require_positive(self.tol, "tol="), checks.require_count(self.max_iter, "max_iter=")
         solver = solver_for(self.solver, objective.head, objective.sparsity)
-        return solved(solver, objective, start, tol, steps, told)
+        begin, temperature = np.zeros(objective.size), 0.0
+        if start is not None:
+            begin, temperature = objective.start(start.W, start.b), start.temperature
+        return solved(solver, objective, begin, tol, steps, told, temperature)
 
     def _separable(self, objective: Objective, found: Optimum) -> Separation | None:
         likelihood = isinstance(objective.head, (SoftmaxCrossEntropy, SigmoidCrossEntropy))

@@ -22,7 +22,8 @@ Matrix = Any
 
 
 class Hinge(Head):
-    """A head with kinks at temperature 0, where its gradient is a subgradient, and without them above."""
+    """A head with kinks at temperature 0, where its gradient is a subgradient and it has no curvature, and without them
+    above."""
 
     temperature = 0.0
 
@@ -35,7 +36,7 @@ class SoftmaxHinge(Hinge):
     @property
     def has_curvature(self) -> bool:
         # Of a soft truth it is a sum over its classes, each with a margin of its own.
-        return self.temperature > 0.0 and self.truth.ndim == 1
+        return bool(self.truth.ndim == 1)
 
     def value(self, z: Matrix, low: int, high: int) -> tuple[float, Matrix]:
         truth, weight = self.truth[low:high], self.weight[low:high]
@@ -85,7 +86,7 @@ class SigmoidHinge(Hinge):
 
     @property
     def has_curvature(self) -> bool:
-        return self.temperature > 0.0
+        return True
 
     def value(self, z: Matrix, low: int, high: int) -> tuple[float, Matrix]:
         t, weight, T = self.truth[low:high], self.weight[low:high], self.temperature

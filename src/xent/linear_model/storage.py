@@ -20,12 +20,16 @@ _KIND, _VERSION = "xent.linear_model", 1
 _WHAT = "a model that xent.linear_model.save wrote"
 _ESTIMATORS = {"SoftmaxRegression": SoftmaxRegression, "LogisticRegression": LogisticRegression}
 
+#: Arrays of Python objects, in a file that does not say which they are.
+_OBJECTS = np.array(["feature_names_in_"])
+
 
 def save(model: SoftmaxRegression, path: str | os.PathLike[str]) -> None:
     """Write a fitted estimator to one NPZ file without pickle.
 
-    The file holds ``coef_``, ``intercept_``, ``classes_`` and what else the fit left, by these names; ``options``, the
-    parameters as JSON; ``xent``, the version; ``format``. It is written whole or not at all.
+    The file holds ``coef_``, ``intercept_``, ``classes_`` and what else the fit left, by these names; ``objects``, the
+    names of those that are text as Python objects; ``options``, the parameters as JSON; ``xent``, the version;
+    ``format``. It is written whole or not at all.
 
     Parameters
     ----------
@@ -61,6 +65,7 @@ def save(model: SoftmaxRegression, path: str | os.PathLike[str]) -> None:
     options = model.get_params(deep=False)
     arrays: dict[str, Any] = {}
     values: dict[str, Any] = {}
+    objects = [key for key, value in vars(model).items() if isinstance(value, np.ndarray) and value.dtype.hasobject]
     for key, value in vars(model).items():
         if key in options:
             continue
@@ -74,6 +79,7 @@ def save(model: SoftmaxRegression, path: str | os.PathLike[str]) -> None:
         Path(path), _KIND, _VERSION,
         {
             **arrays,
+            "objects": np.array(objects, str),
             "estimator": np.array(name),
             "options": np.array(json.dumps({key: _plain(value, f"{key}=") for key, value in options.items()})),
             "values": np.array(json.dumps(values)),
@@ -102,7 +108,8 @@ def load(path: str | os.PathLike[str]) -> SoftmaxRegression:
         if unknown:
             raise ValueError(f"option {min(unknown)} of xent {written}")
         model = estimator(**options)
-        fitted = {key: _as_objects(key, array) for key, array in found.items()} | values
+        objects = found.pop("objects", _OBJECTS).tolist()
+        fitted = {key: array.astype(object) if key in objects else array for key, array in found.items()} | values
         fitted["trace_"] = tuple(Trace(*map(float, row)) for row in found["trace_"])
         for key, value in fitted.items():
             setattr(model, key, value)
@@ -120,17 +127,12 @@ def _check_shapes(model: SoftmaxRegression) -> None:
 
 
 def _as_text(array: Any, key: str) -> Any:
-    """Names, which scikit-learn keeps as Python objects, as text."""
+    """Names that are Python objects, as scikit-learn keeps those of features, as text."""
     if array.dtype.hasobject:
         if not all(isinstance(x, str) for x in array.flat):
             raise KindError(key, "numbers or text", "other Python objects")
         return array.astype(str)
     return array
-
-
-def _as_objects(key: str, array: Any) -> Any:
-    # As scikit-learn keeps them, so that it finds them equal to those of a DataFrame.
-    return array.astype(object) if key == "feature_names_in_" else array
 
 
 def _plain(value: Any, argument: str) -> Any:

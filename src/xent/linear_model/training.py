@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from xent.linear_model.checkpoint import Checkpoint, State
 from xent.linear_model.estimator import SoftmaxRegression
+from xent.linear_model.smoothing import Point
 from xent.linear_model.solvers import Trace
 from xent.linear_model.stream import Holdout, Source, examples_of
 from xent.linear_model.survey import Survey
@@ -51,7 +52,9 @@ def train(
     Parameters
     ----------
     model : SoftmaxRegression
-        Afterwards it is fitted, with the features' names. ``max_iter`` counts the steps of this call.
+        Afterwards it is fitted, with the features' names. ``max_iter`` counts the steps of this call. ``n_iter_`` is
+        those and the ones in the checkpoint, which holds steps on all examples only: not those on a share that an
+        interrupted call began with.
     source : Source
     found : Survey
         What ``survey`` found in that file with that ``holdout``.
@@ -74,10 +77,10 @@ def train(
     earlier = len(trace)
     begun = trace[-1].passes if trace else 0.0
 
-    def told(step: Trace, W: Matrix, b: Matrix) -> None:
+    def told(step: Trace, point: Point) -> None:
         trace.append(Trace(begun + step.passes, step.value, step.gradient))
         if held is not None:
-            held.write(State(W, b, tuple(trace)))
+            held.write(State(point, tuple(trace)))
         if stepped is not None:
             stepped(tuple(trace))
 
@@ -85,7 +88,7 @@ def train(
     truth = Truth(found.truth, found.classes)
     with threadpool_limits(1, user_api="blas"), warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        model._fit(examples, truth, found.weight, told, None if state is None else (state.W, state.b))
+        model._fit(examples, truth, found.weight, told, None if state is None else state.point)
     model.n_features_in_, model.feature_names_in_ = examples.features, np.array(source.features, object)
     model.n_iter_, model.n_passes_, model.trace_ = earlier + model.n_iter_, begun + model.n_passes_, tuple(trace)
     # The model itself says whether it converged.

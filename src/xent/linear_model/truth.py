@@ -14,7 +14,7 @@ from sklearn.utils.validation import column_or_1d
 
 from xent.core.predictions import Logits
 from xent.core.targets import Distribution, Indicators, Labels
-from xent.errors import KindError, OptionError, ShapeError
+from xent.errors import KindError, LabelError, OptionError, ProbabilityError, ShapeError
 from xent.functional.prepare import prepare
 from xent.kernels.coefficients import target_probs
 from xent.kernels.protocol import HardTarget
@@ -61,21 +61,62 @@ def truth_of(y: Any, count: int) -> Truth:
     encoder = LabelEncoder()
     values = encoder.fit_transform(y).astype(np.int64)
     if len(encoder.classes_) < 2:
-        raise ValueError(f"fit(y): expected at least two classes, got 1 class: {encoder.classes_[0]!r}.")
+        raise ValueError(f"fit(y): expected at least two classes, got 1 class: {encoder.classes_.tolist()[0]!r}.")
     return Truth(values, encoder.classes_)
 
 
-def _typed(P: Labels | Distribution | Indicators, count: int) -> Truth:
+def expected_of(
+    P: Labels | Distribution | Indicators, count: int, classes: Matrix, *, independent: bool
+) -> tuple[Matrix, Matrix | None]:
+    """(What a model that is always right would predict, which examples count; None: all).
+
+    Raises
+    ------
+    KindError
+        A Distribution, which names no class; Indicators where the model is of one class a row, and the other way round.
+    ShapeError, LabelError, ProbabilityError
+        Of other rows or classes than the model's; an indicator between 0 and 1.
+    """
+    if isinstance(P, Distribution):
+        raise KindError(
+            "score(y)",
+            "one class an example, Labels or Indicators",
+            "a Distribution",
+            "Write xent.Labels(probs.argmax(axis=1)), or for soft targets as they are "
+            "xent.cross_entropy(P, xent.LogProbabilities(model.predict_log_proba(X))).",
+        )
+    if isinstance(P, Indicators) != independent:
+        expected = "Indicators, as the model was fitted to" if independent else "one class an example, or Labels"
+        raise KindError("score(y)", expected, type(P).__name__)
+    # Smoothing is of losses: the classes are those that are written.
+    plain = Labels(P.indices, ignore=P.ignore) if isinstance(P, Labels) else Indicators(P.values)
+    truth = _typed(plain, count, "score(y)")
+    if not independent:
+        if len(truth.classes) > len(classes):
+            raise LabelError(
+                "score(y)", f"indices 0 … {len(classes) - 1} of the model's classes", str(len(truth.classes) - 1)
+            )
+        return classes[truth.values], truth.counted
+    if truth.values.shape[1] != len(classes):
+        raise ShapeError("score(y)", f"Indicators of {len(classes)} columns", f"{truth.values.shape[1]}")
+    if not np.isin(truth.values, (0.0, 1.0)).all():
+        raise ProbabilityError(
+            "score(y)", "0 or 1 in every column", "a value between", "Write Indicators(values > 0.5)."
+        )
+    return truth.values.astype(np.int64), truth.counted
+
+
+def _typed(P: Labels | Distribution | Indicators, count: int, argument: str = "fit(y)") -> Truth:
     """A typed target, checked as a loss checks it: against scores of its shape."""
     if isinstance(P, Labels):
         indices = np.asarray(P.indices)
         known = indices if P.ignore is None else indices[indices != P.ignore]
         columns = max(2, int(known.max(initial=0)) + 1)
     else:
-        columns = np.shape(P.probs if isinstance(P, Distribution) else P.values)[-1]
+        columns = _columns(P, argument)
     call = prepare(P, Logits(np.zeros((count, columns))))
     if call.q.shape != (count, columns):
-        raise ShapeError("fit(y)", f"a truth for each of {count} examples", str(call.q.shape))
+        raise ShapeError(argument, f"a truth for each of {count} examples", str(call.q.shape))
     classes = np.arange(columns)
     if not call.rows:
         return Truth(np.asarray(call.t, np.float64), classes, independent=True)
@@ -86,6 +127,16 @@ def _typed(P: Labels | Distribution | Indicators, count: int) -> Truth:
         return Truth(index.astype(np.int64), classes, counted=call.counted)
     values = np.asarray(call.class_truth() if isinstance(target, HardTarget) else target_probs(target), np.float64)
     return Truth(values, classes, counted=call.counted)
+
+
+def _columns(P: Distribution | Indicators, argument: str) -> int:
+    shape = np.shape(P.probs if isinstance(P, Distribution) else P.values)
+    if len(shape) == 2:
+        return int(shape[1])
+    hint = ""
+    if isinstance(P, Indicators) and len(shape) == 1:
+        hint = "For two classes write the array itself, or xent.Labels; for one column xent.Indicators(y[:, None])."
+    raise ShapeError(argument, f"{type(P).__name__} with a row for each example (N, K)", str(shape), hint)
 
 
 def weights_of(truth: Truth, weight: Matrix, class_weight: Any) -> Matrix:

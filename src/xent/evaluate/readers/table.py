@@ -21,11 +21,12 @@ class Request:
     """Text too; CSV takes its words for nothing (``NA``) as missing, which in other text are what they say."""
     not_null: tuple[str, ...] = ()
     """Words that CSV must not take for a missing label, because a class is called so."""
+    booleans: tuple[str, ...] = ()
 
     @property
     def names(self) -> list[str]:
         """Every column once, in the order in which the batches hold them."""
-        return list(dict.fromkeys(self.numbers + self.text + self.integers + self.labels))
+        return list(dict.fromkeys(self.numbers + self.text + self.integers + self.labels + self.booleans))
 
 
 class Table(Protocol):
