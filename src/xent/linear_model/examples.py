@@ -17,6 +17,8 @@ _Found = TypeVar("_Found")
 _BLOCK_BYTES, _LEAST_ROWS, _MOST_ROWS = 2**22, 256, 16384
 #: Sums of one part are made by one thread, so that a result does not depend on how many threads there are.
 _PARTS, _PART_NUMBERS = 8, 2**23
+#: The squares of what varies sum to so much at least, which is next to nothing, so that it does not pass for constant.
+LEAST = 1e-300
 
 
 class Block(Protocol):
@@ -30,8 +32,9 @@ class Block(Protocol):
         """into += Xᵀ·g, into (D, K) in float64."""
         ...
 
-    def moments(self, weight: Matrix, sums: Matrix, squares: Matrix) -> None:
-        """sums += Σ w·x and squares += Σ w·x² of each feature, in float64."""
+    def moments(self, weight: Matrix) -> tuple[Matrix, Matrix, Matrix]:
+        """(a, Σ w·(x − a), Σ w·(x − a)²) of each feature in float64, a being a value of a row that counts, or 0: what
+        does not vary has no squares, and what varies has at least ``LEAST``."""
         ...
 
 
@@ -48,17 +51,25 @@ class DenseBlock:
         # As (K, D), the shape in which BLAS is faster.
         into += (g.T @ self.x).T
 
-    def moments(self, weight: Matrix, sums: Matrix, squares: Matrix) -> None:
-        x = np.asarray(self.x, np.float64)
-        sums += weight @ x
-        squares += weight @ (x * x)
+    def moments(self, weight: Matrix) -> tuple[Matrix, Matrix, Matrix]:
+        # Of a row of the largest weight: were it far from the others, it would make the variance as large.
+        about = self.x[int(weight.argmax())].astype(np.float64)
+        moved = self.x - about
+        sums = weight @ moved
+        moved *= moved
+        squares = weight @ moved
+        small = np.flatnonzero(squares < LEAST)
+        if small.size:
+            varies = (self.x[:, small][weight > 0.0] != about[small]).any(axis=0)
+            squares[small] = np.where(varies, LEAST, 0.0)
+        return about, sums, squares
 
 
 class SparseBlock:
     """Rows in CSR form."""
 
-    def __init__(self, indptr: Matrix, indices: Matrix, data: Matrix) -> None:
-        self.indptr, self.indices, self.data = indptr, indices, data
+    def __init__(self, indptr: Matrix, indices: Matrix, data: Matrix, features: int) -> None:
+        self.indptr, self.indices, self.data, self.features = indptr, indices, data, features
 
     def scores(self, w: Matrix) -> Matrix:
         out = np.empty((len(self.indptr) - 1, w.shape[1]), w.dtype)
@@ -68,8 +79,16 @@ class SparseBlock:
     def pull(self, g: Matrix, into: Matrix) -> None:
         compiled.sparse_pull(self.indptr, self.indices, self.data, g, into)
 
-    def moments(self, weight: Matrix, sums: Matrix, squares: Matrix) -> None:
-        compiled.sparse_moments(self.indptr, self.indices, self.data, weight, sums, squares)
+    def moments(self, weight: Matrix) -> tuple[Matrix, Matrix, Matrix]:
+        about, sums, squares = np.zeros((3, self.features))
+        first, row = self.indptr[0], int(weight.argmax())
+        # Beside zeros a feature varies by as much as its values.
+        whole = np.bincount(self.indices[first : self.indptr[-1]], minlength=self.features) == len(weight)
+        own = slice(self.indptr[row], self.indptr[row + 1])
+        about[self.indices[own]] = self.data[own]
+        about *= whole
+        compiled.sparse_moments(self.indptr, self.indices, self.data, weight, about, LEAST, sums, squares)
+        return about, sums, squares
 
 
 class Examples:
@@ -94,7 +113,7 @@ class Examples:
         if not self.sparse:
             return DenseBlock(self.X[begin:end])
         indptr = self.X.indptr
-        return SparseBlock(indptr[begin : end + 1], self.X.indices, self.X.data)
+        return SparseBlock(indptr[begin : end + 1], self.X.indices, self.X.data, self.features)
 
     def blocks(self, begin: int, end: int) -> Iterator[tuple[int, int, Block]]:
         for low in range(begin, end, self.most):
