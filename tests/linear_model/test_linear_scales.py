@@ -117,3 +117,15 @@ def test_moments_are_those_of_their_definition(form: Any) -> None:
     np.testing.assert_array_equal(variance[[2, 4]], [0.0, 0.0])
     tiny = Examples(form(np.array([[0.0], [1e-200], [-1e-200]])))
     assert moments(tiny, np.ones(3))[1] >= LEAST / 3
+
+
+def test_a_number_of_a_sparse_row_in_two_parts() -> None:
+    """As many numbers as rows, and no row that does not have two or none."""
+    rng = np.random.default_rng(0)
+    has = np.arange(40) % 2 == 0
+    y = has + rng.logistic(size=40) > 0.5
+    start = np.concatenate([[0], np.cumsum(np.where(has, 2, 0))]).astype(np.int32)
+    X = csr_array((np.full(40, 4.0), np.zeros(40, np.int32), start), shape=(40, 1))
+    in_parts, whole = (LogisticRegression(np.inf).fit(features, y) for features in (X, X.toarray()))
+    np.testing.assert_allclose(in_parts.coef_, whole.coef_, rtol=1e-6)
+    assert X.nnz == 40

@@ -98,8 +98,12 @@ class Examples:
     in_memory: ClassVar[bool] = True
 
     def __init__(self, X: Matrix) -> None:
-        self.X = X
         self.sparse = not isinstance(X, np.ndarray)
+        if self.sparse and not X.has_canonical_format:
+            # The moments of a feature take each of its numbers for one row's.
+            X = X.copy()
+            X.sum_duplicates()
+        self.X = X
         self.count, self.features = X.shape
         self.dtype = X.dtype
         numbers = X.nnz if self.sparse else X.size
