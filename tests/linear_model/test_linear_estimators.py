@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import xent
-from xent.errors import KindError, LabelError, OptionError, ProbabilityError, ShapeError, XentError
+from xent.errors import KindError, LabelError, OptionError, ProbabilityError, ShapeError, WeightError, XentError
 from xent.linear_model import LogisticRegression, SoftmaxRegression
 from xent.linear_model.predictor import features_of
 
@@ -305,3 +305,21 @@ def test_probabilities_that_are_0_and_1_in_floating_point() -> None:
     assert model.predict_proba(x)[0, 1] == 0.0
     both = SoftmaxRegression().fit(x[1:3], xent.Indicators([[0.0, 1.0], [1.0, 0.0]]))
     np.testing.assert_allclose(both.predict_log_proba(x)[0], [both.coef_[0, 0] * -1e4, 0.0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("wrong", [-1.0, np.inf, np.nan])
+def test_class_weights_that_are_none_are_refused(wrong: float) -> None:
+    X, y = np.arange(6.0)[:, None], np.arange(6) % 3
+    for C in (1.0, np.inf):
+        with pytest.raises(WeightError, match=r"class_weight=: expected .* 0 or more; got .* for 1"):
+            SoftmaxRegression(C=C, class_weight={0: 1.0, 1: wrong, 2: 1.0}).fit(X, y)
+
+
+def test_weights_without_a_sum_are_refused() -> None:
+    X, y = np.arange(6.0)[:, None], np.arange(6) % 2
+    with pytest.raises(WeightError, match="sum"):
+        SoftmaxRegression(C=np.inf).fit(X, y, np.full(6, 1e308))
+    with pytest.raises(WeightError, match="sum"):
+        SoftmaxRegression(C=np.inf, class_weight={0: 1e200, 1: 1.0}).fit(X, y, np.full(6, 1e200))
+    with pytest.raises(OptionError, match="C="):
+        SoftmaxRegression(C=1e-310).fit(X, y)

@@ -504,3 +504,14 @@ def test_examples_in_the_docstrings_are_true():
     outcome = doctest.testmod(storage)
     assert outcome.attempted > 0
     assert outcome.failed == 0
+
+
+def test_a_file_of_features_far_from_0(rng):
+    """As times in nanoseconds are: a batch holds fewer rows than a block of an array."""
+    X = rng.normal(size=(300, 2))
+    y = (X[:, 0] + rng.normal(size=300) > 0).astype(int)
+    source = Rows(1.7e18 + 1e10 * X, y)
+    model = LogisticRegression(np.inf)
+    train(model, source, survey(source, NONE), NONE)
+    assert model.converged_
+    assert model.objective_ == pytest.approx(LogisticRegression(np.inf).fit(X, y).objective_, abs=1e-6)

@@ -33,13 +33,15 @@ def sparse_pull(indptr, indices, data, g, into):  # type: ignore[no-untyped-def]
 
 
 @jit
-def sparse_moments(indptr, indices, data, weight, sums, squares):  # type: ignore[no-untyped-def]
-    """Σ w·x and Σ w·x² of each feature."""
+def sparse_moments(indptr, indices, data, weight, about, least, sums, squares):  # type: ignore[no-untyped-def]
+    """Σ w·(x − a) and Σ w·(x − a)² of each feature, where a is 0 for features that a row does not have."""
     for i in range(weight.size):
         for j in range(indptr[i], indptr[i + 1]):
-            x = np.float64(data[j])
-            sums[indices[j]] += weight[i] * x
-            squares[indices[j]] += weight[i] * x * x
+            feature = indices[j]
+            moved = np.float64(data[j]) - about[feature]
+            sums[feature] += weight[i] * moved
+            square = weight[i] * moved * moved
+            squares[feature] += least if square < least and moved != 0 and weight[i] > 0 else square
 
 
 @jit

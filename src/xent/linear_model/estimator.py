@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from threadpoolctl import threadpool_limits
 
 from xent.core import checks
-from xent.errors import DataError, OptionError
+from xent.errors import DataError, OptionError, WeightError
 from xent.linear_model.certificate import duality_gap, newton_decrement
 from xent.linear_model.choice import head_for, solver_for
 from xent.linear_model.examples import Examples
@@ -28,6 +29,9 @@ from xent.linear_model.truth import Truth, truth_of, weights_of
 from xent.losses.loss import Loss
 
 Matrix = Any
+
+#: The inverse of less is hardly a number.
+_LEAST_C = 1e-300
 
 
 class SoftmaxRegression(LinearPredictor):
@@ -101,6 +105,10 @@ class SoftmaxRegression(LinearPredictor):
     ------
     OptionError, KindError, ShapeError
         Options that make no sense, or not together; a truth of the wrong kind.
+    WeightError
+        A class weight that is negative, infinite or NaN; weights whose sum is infinite.
+    DataError
+        A feature whose squares float64 does not hold.
     ValueError
         What scikit-learn's estimators refuse.
 
@@ -198,10 +206,15 @@ class SoftmaxRegression(LinearPredictor):
         self._tell(found)
 
     def _objective(self, examples: Examples, truth: Truth, weight: Matrix) -> Objective:
-        total = float(weight.sum())
+        with np.errstate(over="ignore"):
+            total = float(weight.sum())
         if not total > 0.0:
             raise ValueError("fit(sample_weight): expected an example that counts, got weights that are all zero.")
+        if not math.isfinite(total):
+            raise WeightError("fit(sample_weight)", "weights with a sum below 1.8e+308", "larger ones", "Divide them.")
         C = checks.require_positive_or_infinite(self.C, "C=")
+        if not C * total > _LEAST_C:
+            raise OptionError("C=", f"C times the sum of the weights above {_LEAST_C:g}", repr(self.C))
         ratio = checks.require_fraction(self.l1_ratio, "l1_ratio=")
         penalty, sparsity = (1.0 - ratio) / (C * total), ratio / (C * total)
         head = head_for(self.loss, truth, weight / total, single=self._single)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 import numpy as np
 
 from xent.kernels.cpu import narrow
-from xent.kernels.cpu.threads import run, thread_count
+from xent.kernels.cpu.threads import run
 from xent.linear_model import compiled
 
 Matrix = Any
@@ -21,6 +21,8 @@ _BLOCK_BYTES, _LEAST_ROWS, _MOST_ROWS = 2**22, 256, 16384
 _UNPACKED, _WORTH_A_CALL = 10**6, 500
 #: Sums of one part are made by one thread, so that a result does not depend on how many threads there are.
 _PARTS, _PART_NUMBERS = 8, 2**23
+#: The squares of what varies sum to so much at least, which is next to nothing, so that it does not pass for constant.
+LEAST = 1e-300
 
 
 class Block(Protocol):
@@ -34,8 +36,9 @@ class Block(Protocol):
         """into += Xᵀ·g, into (D, K) in float64."""
         ...
 
-    def moments(self, weight: Matrix, sums: Matrix, squares: Matrix) -> None:
-        """sums += Σ w·x and squares += Σ w·x² of each feature, in float64."""
+    def moments(self, weight: Matrix) -> tuple[Matrix, Matrix, Matrix]:
+        """(a, Σ w·(x − a), Σ w·(x − a)²) of each feature in float64, a being a value of a row that counts, or 0: what
+        does not vary has no squares, and what varies has at least ``LEAST``."""
         ...
 
 
@@ -58,17 +61,25 @@ class DenseBlock:
             # As (K, D), the shape in which BLAS is faster.
             into += (g[low : low + rows].T @ self.x[low : low + rows]).T
 
-    def moments(self, weight: Matrix, sums: Matrix, squares: Matrix) -> None:
-        x = np.asarray(self.x, np.float64)
-        sums += weight @ x
-        squares += weight @ (x * x)
+    def moments(self, weight: Matrix) -> tuple[Matrix, Matrix, Matrix]:
+        # Of a row of the largest weight: were it far from the others, it would make the variance as large.
+        about = self.x[int(weight.argmax())].astype(np.float64)
+        moved = self.x - about
+        sums = weight @ moved
+        moved *= moved
+        squares = weight @ moved
+        small = np.flatnonzero(squares < LEAST)
+        if small.size:
+            varies = (self.x[:, small][weight > 0.0] != about[small]).any(axis=0)
+            squares[small] = np.where(varies, LEAST, 0.0)
+        return about, sums, squares
 
 
 class SparseBlock:
     """Rows in CSR form."""
 
-    def __init__(self, indptr: Matrix, indices: Matrix, data: Matrix) -> None:
-        self.indptr, self.indices, self.data = indptr, indices, data
+    def __init__(self, indptr: Matrix, indices: Matrix, data: Matrix, features: int) -> None:
+        self.indptr, self.indices, self.data, self.features = indptr, indices, data, features
 
     def scores(self, w: Matrix, shift: Matrix | None) -> Matrix:
         out = np.empty((len(self.indptr) - 1, w.shape[1]), w.dtype)
@@ -78,8 +89,16 @@ class SparseBlock:
     def pull(self, g: Matrix, into: Matrix) -> None:
         compiled.sparse_pull(self.indptr, self.indices, self.data, g, into)
 
-    def moments(self, weight: Matrix, sums: Matrix, squares: Matrix) -> None:
-        compiled.sparse_moments(self.indptr, self.indices, self.data, weight, sums, squares)
+    def moments(self, weight: Matrix) -> tuple[Matrix, Matrix, Matrix]:
+        about, sums, squares = np.zeros((3, self.features))
+        first, row = self.indptr[0], int(weight.argmax())
+        # Beside zeros a feature varies by as much as its values.
+        whole = np.bincount(self.indices[first : self.indptr[-1]], minlength=self.features) == len(weight)
+        own = slice(self.indptr[row], self.indptr[row + 1])
+        about[self.indices[own]] = self.data[own]
+        about *= whole
+        compiled.sparse_moments(self.indptr, self.indices, self.data, weight, about, LEAST, sums, squares)
+        return about, sums, squares
 
 
 def _shifted(z: Matrix, shift: Matrix | None) -> Matrix:
@@ -96,8 +115,12 @@ class Examples:
     in_memory: ClassVar[bool] = True
 
     def __init__(self, X: Matrix) -> None:
-        self.X = X
         self.sparse = not isinstance(X, np.ndarray)
+        if self.sparse and not X.has_canonical_format:
+            # The moments of a feature take each of its numbers for one row's.
+            X = X.copy()
+            X.sum_duplicates()
+        self.X = X
         self.count, self.features = X.shape
         self.dtype = X.dtype
         numbers = X.nnz if self.sparse else X.size
@@ -111,7 +134,7 @@ class Examples:
         if not self.sparse:
             return DenseBlock(self.X[begin:end])
         indptr = self.X.indptr
-        return SparseBlock(indptr[begin : end + 1], self.X.indices, self.X.data)
+        return SparseBlock(indptr[begin : end + 1], self.X.indices, self.X.data, self.features)
 
     def blocks(self, begin: int, end: int) -> Iterator[tuple[int, int, Block]]:
         for low in range(begin, end, self.most):
@@ -121,7 +144,7 @@ class Examples:
     def in_parts(self, numbers: int, work: Callable[[int, int], _Found]) -> list[_Found]:
         """work(begin, end) of each part of the rows, over threads; ``numbers``: how many a part's result has."""
         parts = max(1, min(_PARTS, _PART_NUMBERS // max(1, numbers), -(-self.count // self.most)))
-        if thread_count() > 1 and self.count > 2 * _LEAST_ROWS:
+        if self.count > 2 * _LEAST_ROWS:
             parts = max(parts, 2)
         found: list[Any] = [None] * parts
 

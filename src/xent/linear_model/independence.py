@@ -15,15 +15,13 @@ from scipy.linalg import solve_triangular
 
 from xent.errors import DataError
 from xent.linear_model.examples import Examples
-from xent.linear_model.scaling import Scaling
+from xent.linear_model.scaling import Scaling, moments, varies
 
 Matrix = Any
 
 #: A feature of which others explain all but so much has no coefficient of its own: sums in float64, and features that
 #: were rounded to float32, are off by less.
 _LEFT = 1e-12
-#: A feature that varies by less than so much of its size is constant.
-_VARIES = 1e-12
 #: So many names are listed.
 _LISTED = 5
 
@@ -37,7 +35,7 @@ def uncorrelated(examples: Examples, weight: Matrix, intercept: bool, names: Seq
         A feature is a linear function of others, or constant where there is an intercept; all such are named.
     """
     total = float(weight.sum())
-    mean = _over_rows(examples, lambda low, high: weight[low:high] @ examples.dense(slice(low, high))) / total
+    mean, _ = moments(examples, weight)
     center = mean if intercept else np.zeros_like(mean)
 
     def products(low: int, high: int) -> Matrix:
@@ -46,7 +44,7 @@ def uncorrelated(examples: Examples, weight: Matrix, intercept: bool, names: Seq
 
     gram = _over_rows(examples, products) / total
     size = np.sqrt(np.diag(gram))
-    constant = size <= _VARIES * np.abs(center)
+    constant = ~varies(size, center)
     unit = 1.0 / np.where(constant, 1.0, size)
     L, kept, explained = _cholesky(gram * np.outer(unit, unit), constant)
     if explained:

@@ -79,6 +79,10 @@ class Objective:
         # The penalty is a function of W alone: at fixed c it has no part in b.
         return value, self._pulled(by_W, by_b, W)
 
+    def noise(self, value: float) -> float:
+        """How far two values about this one differ by rounding."""
+        return 8.0 * float(np.finfo(self.examples.dtype).eps) * abs(value)
+
     def data_term(self, W: Matrix, b: Matrix) -> tuple[float, Matrix, Matrix]:
         """Σ w·L/s with its derivatives by W and b."""
         self.passes += 1

@@ -8,17 +8,23 @@ arithmetic on W and b: X is read as it is.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from xent.errors import DataError
 from xent.linear_model.examples import Examples
 
 Matrix = Any
 
 #: So many features may have a full matrix, of so many products.
 _FULL, _PRODUCTS = 768, 2e9
+#: A feature that varies by less than so much of its size is constant: float64 holds hardly more of it.
+_VARIES = 64.0 * float(np.finfo(np.float64).eps)
+#: A variance below this is not one of whole digits.
+_LEAST_VARIANCE = 1e-280
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,13 +64,12 @@ def plain(features: int, intercept: bool) -> Scaling:
 def scaling_of(examples: Examples, weight: Matrix, intercept: bool, penalty: float, bend: float, *, full: bool = True
                ) -> Scaling:  # fmt: skip
     """The coordinates for weighted examples; λ is ``penalty``, κ ``bend``. ``full``: not a diagonal alone."""
-    total = float(weight.sum())
-    sums, squares = _moments(examples, weight)
-    mean, squares = sums / total, squares / total
+    mean, variance = moments(examples, weight)
     center = mean if intercept else np.zeros_like(mean)
-    variance = np.maximum(squares - center * (2.0 * mean - center), 0.0)
-    # What is left of a constant feature is rounding.
-    variance = np.where(variance > 8 * np.finfo(np.float64).eps * squares, variance, 0.0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        variance = variance + (mean - center) ** 2
+    _require_squares(variance, least=0.0 if penalty else _LEAST_VARIANCE)
+    variance = np.where(varies(np.sqrt(variance), center), variance, 0.0)
     u = bend**-0.5
     # A feature that does not vary stays out: what it could do the intercept does.
     unit = np.where(variance > 0.0, 1.0 / np.sqrt(np.where(variance > 0.0, bend * variance + penalty, 1.0)), 0.0)
@@ -101,14 +106,58 @@ def _inverse_root(gram: Matrix, unit: Matrix) -> Matrix:
     return unit[:, None] * np.linalg.solve(factor, np.eye(size)).T
 
 
-def _moments(examples: Examples, weight: Matrix) -> tuple[Matrix, Matrix]:
-    """(Σ w·x, Σ w·x²) of each feature."""
+def varies(size: Matrix, center: Matrix) -> Matrix:
+    """Whether a feature of such a standard deviation about its center is more than a constant with rounding."""
+    return size > _VARIES * np.abs(center)
 
-    def part(begin: int, end: int) -> tuple[Matrix, Matrix]:
-        sums, squares = np.zeros(examples.features), np.zeros(examples.features)
+
+def moments(examples: Examples, weight: Matrix) -> tuple[Matrix, Matrix]:
+    """(The mean of each feature, its variance), by one pass, whatever the mean: Chan, Golub and LeVeque, "Updating
+    Formulae and a Pairwise Algorithm for Computing Sample Variances", COMPSTAT 1982."""
+
+    def part(begin: int, end: int) -> _Moments:
+        found = _Moments(0.0, np.zeros(examples.features), np.zeros(examples.features))
         for low, high, block in examples.blocks(begin, end):
-            block.moments(weight[low:high], sums, squares)
-        return sums, squares
+            total = float(weight[low:high].sum())
+            if total > 0.0:
+                about, sums, squares = block.moments(weight[low:high])
+                moved = sums / total
+                found = found.with_others(_Moments(total, about + moved, squares - moved * sums))
+        return found
 
-    found = examples.in_parts(examples.features, part)
-    return np.sum([s for s, _ in found], axis=0), np.sum([q for _, q in found], axis=0)
+    # What is too large to be squared is refused by its variance.
+    with np.errstate(over="ignore", invalid="ignore"):
+        parts = examples.in_parts(examples.features, part)
+        found = parts[0]
+        for other in parts[1:]:
+            found = found.with_others(other)
+        return found.mean, np.maximum(found.squares, 0.0) / found.total
+
+
+@dataclass(frozen=True, eq=False)
+class _Moments:
+    """Of some rows the sum of their weights, the mean of each feature, and Σ w·(x − mean)²."""
+
+    total: float
+    mean: Matrix
+    squares: Matrix
+
+    def with_others(self, other: _Moments) -> _Moments:
+        if not other.total or not self.total:
+            return self if self.total else other
+        apart, share = other.mean - self.mean, other.total / (self.total + other.total)
+        between = apart * apart * (share * self.total)
+        return _Moments(self.total + other.total, self.mean + share * apart, self.squares + other.squares + between)
+
+
+def _require_squares(variance: Matrix, *, least: float) -> None:
+    """Refuse features whose squares float64 does not hold."""
+    wrong = np.flatnonzero(~np.isfinite(variance) | ((variance > 0.0) & (variance < least)))
+    if wrong.size:
+        size = "less" if np.isfinite(variance[wrong[0]]) else "more"
+        raise DataError(
+            "fit(X)",
+            f"features that vary by {math.sqrt(_LEAST_VARIANCE):g} to 1e+150",
+            f"one that varies by {size}, number {wrong[0]} counted from 0",
+            "Write it in another unit.",
+        )

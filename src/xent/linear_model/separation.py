@@ -39,6 +39,9 @@ _ENDED, _BEGIN, _STEPS = 0.02, 3, 5
 _MOVED, _HARM, _CERTAIN = 1.0, 1e-2, 20.0
 #: Digits of the first of these steps, and products at most.
 _EXACT, _PRODUCTS = 1e-8, 1000
+#: Scores that are so far apart may be so by a direction whose slope is lost in rounding; with what gradient Newton's
+#: steps from 0 come near, and in how many steps at most.
+_LOST, _NEAR, _AGAIN = 25.0, 1e-7, 50
 
 
 class SeparationWarning(UserWarning):
@@ -67,8 +70,8 @@ def separation(objective: Objective, v: Matrix, *, converged: bool) -> Separatio
     if converged and most < _NEARLY_SURE:
         return None
     if 2 * demands.count * (objective.features + 1) <= _NUMBERS:
-        return _programmed(objective, demands, v)
-    return _stepped(objective, demands, v)
+        return _programmed(objective, demands, v, most)
+    return _stepped(objective, demands, v, most)
 
 
 class Demands:
@@ -112,30 +115,42 @@ def _differences_of(objective: Objective, demands: Demands, *at: Matrix) -> Iter
         yield tuple(found)
 
 
-def _stepped(objective: Objective, demands: Demands, v: Matrix) -> Separation | None:
+def _stepped(objective: Objective, demands: Demands, v: Matrix, most: float) -> Separation | None:
     """Newton's steps: near a maximum they end, and along a direction that separates each is as long as the last. What
-    they do not leave nearly certain they may not move the wrong way."""
+    they do not leave nearly certain they may not move the wrong way. ``most``: how far apart v has driven two scores;
+    where that is so far that rounding hides what is left of a slope, Newton's steps come near from 0 again."""
     if objective.examples.in_memory and objective.examples.dtype != np.float64:
         # What separates soon changes the likelihood by less than float32 holds.
         exact = Examples(objective.examples.X.astype(np.float64))
         objective = Objective(exact, objective.head, objective.scaling, objective.penalty)
-    # Near a maximum the next step is short, also by the curvature of a share of the examples.
-    part, _ = part_of(objective, SHARE if objective.examples.count >= MANY else 1)
-    next_step = conjugate_gradients(part.curvature(v), -objective(v)[1], _EXACT, _PRODUCTS)
-    moves = _differences_of(objective, demands, next_step)
+    if most > _LOST:
+        v = newton_cg(objective, np.zeros_like(v), _NEAR, _AGAIN).v
+    moves = _differences_of(objective, demands, _next_step(objective, v))
     if all(float(np.abs(np.concatenate(of_block)).max(initial=0.0)) < _ENDED for of_block in moves):
         return None
     begin = newton_cg(objective, v, 0.0, _BEGIN).v
     ahead = newton_cg(objective, begin, 0.0, _STEPS).v
-    least, most, apart = np.inf, 0.0, 0.0
+    least, longest, apart = np.inf, 0.0, 0.0
     for better, same, after, _ in _differences_of(objective, demands, ahead - begin, ahead):
-        most = max(most, float(better.max(initial=0.0)))
+        longest = max(longest, float(better.max(initial=0.0)))
         least = min(least, float(better.min(where=after < _CERTAIN, initial=np.inf)))
         apart = max(apart, float(np.abs(same).max(initial=0.0)))
-    return "quasi-complete" if most >= _MOVED and max(-least, apart) <= _HARM * most else None
+    return "quasi-complete" if longest >= _MOVED and max(-least, apart) <= _HARM * longest else None
 
 
-def _programmed(objective: Objective, demands: Demands, v: Matrix) -> Separation | None:
+def _next_step(objective: Objective, v: Matrix) -> Matrix:
+    """Newton's step by the curvature of a share of the examples, which is short near a maximum too; by that of all
+    where the share has none along a direction in which there is a slope."""
+    share, _ = part_of(objective, SHARE if objective.examples.count >= MANY else 1)
+    slope = objective(v)[1]
+    times = share.curvature(v)
+    step = conjugate_gradients(times, -slope, _EXACT, _PRODUCTS)
+    if share is objective or np.linalg.norm(times(step) + slope) <= 2.0 * _EXACT * np.linalg.norm(slope):
+        return step
+    return conjugate_gradients(objective.curvature(v), -slope, _EXACT, _PRODUCTS)
+
+
+def _programmed(objective: Objective, demands: Demands, v: Matrix, most: float) -> Separation | None:
     """The most differences that one direction makes larger than 0: a sum of directions does what each of them does.
 
     Where numbers are so unlike that the programme is not solved, Newton's steps decide here too."""
@@ -159,7 +174,7 @@ def _programmed(objective: Objective, demands: Demands, v: Matrix) -> Separation
         if found.status == 0:
             break
     else:
-        return _stepped(objective, demands, v)
+        return _stepped(objective, demands, v, most)
     good = found.x[unknown:] > 0.5
     if not good.any():
         return None

@@ -21,9 +21,11 @@ _MEMORY = 20
 MANY, SHARE = 20_000, 16
 #: How far the steps on a share go, how many they are at most, and how many are taken before Newton's on all.
 _BEGIN, _BEGIN_STEPS, _PATIENCE = 1e-2, 100, 100
-#: How far a Newton system is solved, in how many products at most, and how much shorter a step on a share makes the
-#: gradient of all.
-_SOLVED, _PRODUCTS, _SHORTER = 0.05, 500, 0.3
+#: How far a Newton system is solved, and in how many products at most.
+_SOLVED, _PRODUCTS = 0.05, 500
+#: How much shorter a step on a share makes the gradient of all, how much of the descent that its slope promises it
+#: brings (a parabola brings half), and how many passes its system costs at most.
+_SHORTER, _KEPT, _DEAR = 0.3, 0.1, 4
 #: Changes of the gradient that such steps learn from.
 _LEARNED = 8
 #: Shortenings of a step at most, and what it is to bring of the descent that its slope promises.
@@ -121,40 +123,59 @@ def lbfgs(objective: Objective, v: Vector, tol: float, steps: int, told: Told | 
 
 def newton_cg(objective: Objective, v: Vector, tol: float, steps: int, told: Told | None = None) -> Optimum:
     """Newton's method: its systems solved by conjugate gradients, the more exactly the nearer the optimum is."""
-    return _newton(objective, v, tol, steps, told, 1)
-
-
-def _newton(objective: Objective, v: Vector, tol: float, steps: int, told: Told | None, share: int) -> Optimum:
-    """Newton's method with the curvature of one in ``share`` of the examples, and of more of them where a step does not
-    bring the gradient of all down enough. What the share does not know of the curvature is learned from how the
-    gradient of all has changed from step to step."""
     watched = Watched(objective, told)
-    part, share = part_of(objective, share)
-    changes: list[tuple[Vector, Vector]] = []
     while True:
         value, gradient = watched(v)
         if largest(gradient) <= tol or len(watched.trace) >= steps:
             return _optimum(watched, v, len(watched.trace), tol, SMALL if largest(gradient) <= tol else USED_UP)
-        before = part.passes
-        exact = _SOLVED if share > 1 else min(_SOLVED, math.sqrt(float(np.linalg.norm(gradient))))
-        direction = newton_step(part.curvature(v), -gradient, exact, changes)
-        if share > 1:
-            objective.passes += (part.passes - before) / share
+        exact = min(_SOLVED, math.sqrt(float(np.linalg.norm(gradient))))
+        direction = conjugate_gradients(objective.curvature(v), -gradient, exact, _PRODUCTS)
         new, _ = downhill(watched, v, direction, 1.0)
-        shorter = largest(watched.gradient) / largest(gradient)
-        if share == 1 and (new is None or (watched.value >= value and shorter > 0.5)):
+        if new is None or (watched.value >= value and largest(watched.gradient) > 0.5 * largest(gradient)):
             return _optimum(watched, v, len(watched.trace), tol, ROUNDING)
-        if new is not None:
-            if share > 1:
-                changes.append((new - v, watched.gradient - gradient))
+        v = new
+        watched.step(v)
+
+
+def newton_on_a_share(
+    objective: Objective, v: Vector, tol: float, steps: int, told: Told | None, part: Objective, share: int
+) -> Optimum:
+    """Newton's method with the curvature of one in ``share`` of the examples, and of more of them where a step does not
+    bring the gradient of all down enough. What the share does not know of the curvature is learned from how the
+    gradient of all has changed from step to step.
+
+    It ends where that does not pay: where it would take the curvature of all, or systems cost more than steps do.
+    """
+    watched = Watched(objective, told)
+    changes: list[tuple[Vector, Vector]] = []
+    while True:
+        value, gradient = watched(v)
+        if largest(gradient) <= tol or len(watched.trace) >= steps or share == 1:
+            message = SMALL if largest(gradient) <= tol else USED_UP
+            return _optimum(watched, v, len(watched.trace), tol, message)
+        before = part.passes
+        direction = newton_step(part.curvature(v), -gradient, _SOLVED, changes, _DEAR * share)
+        cost = (part.passes - before) / share
+        objective.passes += cost
+        new = v + direction
+        shorter = largest(watched(new)[1]) / largest(gradient)
+        # A share in which a direction has no curvature leads so far along it that no slope is left there.
+        promised = abs(float(gradient @ direction))
+        kept = watched.value <= value - _KEPT * promised or (
+            promised <= objective.noise(value) and watched.value <= value + objective.noise(value)
+        )
+        if kept:
+            changes.append((direction, watched.gradient - gradient))
             v = new
             watched.step(v)
-        if share > 1 and (new is None or shorter > _SHORTER):
+        if cost >= _DEAR:
+            share = 1
+        elif not kept or shorter > _SHORTER:
             part, share = part_of(objective, share // 4)
 
 
 def newton_step(
-    times: Callable[[Vector], Vector], b: Vector, exact: float, changes: list[tuple[Vector, Vector]]
+    times: Callable[[Vector], Vector], b: Vector, exact: float, changes: list[tuple[Vector, Vector]], products: int
 ) -> Vector:
     """H·b, where H is the inverse of a curvature before it learns from changes of point and gradient: the two loops of
     L-BFGS (Nocedal, "Updating Quasi-Newton Matrices with Limited Storage", Mathematics of Computation 35, 1980)."""
@@ -164,7 +185,7 @@ def newton_step(
     for step, change, bend in reversed(learned):
         parts.append(float(step @ b) / bend)
         b = b - parts[-1] * change
-    d = conjugate_gradients(times, b, exact, _PRODUCTS)
+    d = conjugate_gradients(times, b, exact, products)
     for (step, change, bend), part in zip(learned, reversed(parts), strict=True):
         d = d + (part - float(change @ d) / bend) * step
     return d
@@ -204,7 +225,7 @@ def downhill(watched: Watched, v: Vector, d: Vector, length: float) -> tuple[Vec
     """
     value, gradient = watched(v)
     slope = float(gradient @ d)
-    noise = 8.0 * float(np.finfo(watched.objective.examples.dtype).eps) * abs(value)
+    noise = watched.objective.noise(value)
     for _ in range(_SHORTENINGS):
         new = v + length * d
         there, gradient = watched(new)
@@ -248,10 +269,11 @@ def _optimum(watched: Watched, v: Vector, steps: int, tol: float, message: str) 
 
 
 def auto(objective: Objective, v: Vector, tol: float, steps: int, told: Told | None = None) -> Optimum:
-    """Quasi-Newton; where there are many examples on a share of them, and then Newton's method on all.
+    """Quasi-Newton and then Newton's method, where there are many examples on a share of them as long as that pays.
 
-    Newton's steps use the gradient of all examples, and the curvature of the share. For a head without a second
-    derivative gradient descent ends what quasi-Newton leaves: it needs values to go down, and rounding hides that.
+    On a share Newton's steps use the gradient of all examples, and the curvature of the share. For a head without a
+    second derivative gradient descent ends what quasi-Newton leaves: it needs values to go down, and rounding hides
+    that.
     """
     if not objective.head.has_curvature:
         return lbfgs_then(gradient_descent, objective, v, tol, steps, told)
@@ -264,8 +286,11 @@ def auto(objective: Objective, v: Vector, tol: float, steps: int, told: Told | N
         first = lbfgs(part, v, max(tol, _BEGIN), min(steps // 2, _BEGIN_STEPS))
         objective.passes += part.passes / share
         v, begun = first.v, first.steps
-    found = _newton(objective, v, tol, steps - begun, told, share)
-    return replace(found, steps=begun + found.steps)
+    found = newton_on_a_share(objective, v, tol, steps - begun, told, part, share)
+    found = replace(found, steps=begun + found.steps)
+    if found.converged or found.steps >= steps:
+        return found
+    return followed(found, lbfgs_then(newton_cg, objective, found.v, tol, steps - found.steps, told, _PATIENCE))
 
 
 def lbfgs_then_newton(objective: Objective, v: Vector, tol: float, steps: int, told: Told | None = None) -> Optimum:
@@ -287,5 +312,9 @@ def lbfgs_then(
     found = lbfgs(objective, v, tol, steps if patience is None else min(patience, steps), told)
     if found.converged:
         return found
-    end = last(objective, found.v, tol, steps - found.steps, told)
+    return followed(found, last(objective, found.v, tol, steps - found.steps, told))
+
+
+def followed(found: Optimum, end: Optimum) -> Optimum:
+    """``end``, which began where ``found`` came to."""
     return replace(end, steps=found.steps + end.steps, trace=found.trace + end.trace)

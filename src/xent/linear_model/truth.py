@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from sklearn.utils.validation import column_or_1d
 
 from xent.core.predictions import Logits
 from xent.core.targets import Distribution, Indicators, Labels
-from xent.errors import KindError, LabelError, OptionError, ProbabilityError, ShapeError
+from xent.errors import KindError, LabelError, OptionError, ProbabilityError, ShapeError, WeightError
 from xent.functional.prepare import prepare
 from xent.kernels.coefficients import target_probs
 from xent.kernels.protocol import HardTarget
@@ -146,6 +147,8 @@ def weights_of(truth: Truth, weight: Matrix, class_weight: Any) -> Matrix:
     ------
     OptionError
         Class weights of independent yes and no, or that are neither a dict nor "balanced".
+    WeightError
+        A class weight that is negative, infinite or NaN.
     ValueError
         A dict with a class that is not there.
     """
@@ -158,9 +161,14 @@ def weights_of(truth: Truth, weight: Matrix, class_weight: Any) -> Matrix:
     hard = truth.values.ndim == 1
     if isinstance(class_weight, dict):
         each = compute_class_weight(class_weight, classes=truth.classes, y=truth.classes)
+        for name, found in zip(truth.classes.tolist(), each.tolist(), strict=True):
+            if not 0.0 <= found < math.inf:
+                raise WeightError("class_weight=", "weights that are finite and 0 or more", f"{found} for {name!r}")
     elif class_weight == "balanced":
         mass = np.bincount(truth.values, weight, len(truth.classes)) if hard else weight @ truth.values
         each = mass.sum() / (len(mass) * np.where(mass > 0.0, mass, np.inf))
     else:
         raise OptionError("class_weight=", 'a dict, "balanced" or None', repr(class_weight))
-    return weight * (each[truth.values] if hard else truth.values @ each)
+    # What is too large to be added is refused with the sum.
+    with np.errstate(over="ignore"):
+        return weight * (each[truth.values] if hard else truth.values @ each)
