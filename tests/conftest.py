@@ -11,6 +11,7 @@ import resource
 import shutil
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,9 @@ from hypothesis import HealthCheck, settings
 # Triton asks for it when it is first imported: without a GPU its interpreter runs the programs that are written in it.
 if not Path("/dev/nvidia0").exists():
     os.environ["TRITON_INTERPRET"] = "1"
+if find_spec("triton"):
+    # Before TensorFlow, after which it ends the process: both bring LLVM along.
+    import triton  # noqa: F401
 
 # The same examples on every run, so that a red run can be run again; no deadline, because a test does not time.
 settings.register_profile(

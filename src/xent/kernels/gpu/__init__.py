@@ -8,6 +8,7 @@ from its cache on disk, at the first call that runs here.
 from __future__ import annotations
 
 import importlib.util
+import sys
 from functools import cache
 
 from xent.core.arrays import HALF, Array
@@ -144,6 +145,8 @@ class Gpu:
 @cache
 def _failure(device: str) -> str | None:
     """Why Triton cannot compile and run a small program on a device; None where it can. Tried once."""
+    if "tensorflow" in sys.modules and "triton" not in sys.modules:
+        return "Triton ends a process that has imported TensorFlow, since both bring LLVM along: import triton first"
     import torch
 
     from xent.kernels.gpu import elements
