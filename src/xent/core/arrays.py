@@ -174,8 +174,8 @@ def constant(value: Any, like: Array, dtype: Any = None) -> Array:
 
 
 def scalar_beside(value: Any, like: Array) -> Array:
-    """A number, or an array without axes, in the type of another array and beside it. Of a number PyTorch's device makes
-    it: ``asarray`` would copy it there, for which the host waits."""
+    """A number, or an array without axes, in the type of another array and beside it. PyTorch's device makes a number
+    itself: ``asarray`` would copy it there, for which the host waits."""
     xp = namespace(like)
     if is_python(value) and library(like) == "torch":
         return xp.full((), value, dtype=like.dtype, device=device_of(like))
