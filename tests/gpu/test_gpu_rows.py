@@ -72,7 +72,7 @@ def targets(count: int, classes: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", ["labels", "smoothed", "probabilities", "logarithms"])
-@pytest.mark.parametrize("classes", [1, 2, 3, 10, 16, 17, 33, 48, 100])
+@pytest.mark.parametrize("classes", [1, 10, 16, 17, 48])
 def test_statistics_and_gradients_of_pieces(small_pieces: None, classes: int, kind: str) -> None:
     """Beside the composed kernel in float64, which has its own tests against 50 digits."""
     z = scores(5, classes)
@@ -209,7 +209,7 @@ EXTRAS = {
 
 @pytest.mark.parametrize("kind", ["labels", "smoothed", "probabilities"])
 @pytest.mark.parametrize("name", EXTRAS)
-@pytest.mark.parametrize("classes", [7, 40])
+@pytest.mark.parametrize("classes", [40])
 def test_what_a_loss_adds(small_pieces: None, classes: int, name: str, kind: str) -> None:
     from xent.kernels.extra import in_passes
 
