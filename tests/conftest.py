@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from support.thinning import left_out
+
 # Triton asks for it when it is first imported: without a GPU its interpreter runs the programs that are written in it.
 if not Path("/dev/nvidia0").exists():
     os.environ["TRITON_INTERPRET"] = "1"
@@ -47,7 +49,12 @@ def missing_browser() -> str | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark tests that open a page. Without a browser they are skipped by name, but fail in CI: there it must be."""
+    """Leave out what the run does without (``support.thinning``), and mark tests that open a page. Without a browser
+    those are skipped by name, but fail in CI: there it must be."""
+    gone = left_out(items, config.args, Path(__file__).parent)
+    if gone:
+        config.hook.pytest_deselected(items=gone)
+        items[:] = [item for item in items if item not in set(gone)]
     why = missing_browser()
     for item in items:
         if not _BROWSER_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):

@@ -332,11 +332,30 @@ def many(tmp_path, name="many.csv"):
     return path
 
 
+#: ``xent`` that waits after each checkpoint, so that it is interrupted between two steps however fast the machine is.
+#: What starts the tests may have had it ignore Ctrl-C, as a shell does for what runs in the background.
+UNHURRIED = """
+import signal
+import time
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from xent.cli import main
+from xent.linear_model.checkpoint import Checkpoint
+
+def write(self, state, write=Checkpoint.write):
+    write(self, state)
+    time.sleep(60)
+
+Checkpoint.write = write
+raise SystemExit(main())
+"""
+
+
 def started_and(sign, path, model, checkpoint):
     """Start a training and send it a signal after its first step; what it said at its end."""
-    asked = ("train", path, "--truth", "label", "--C", "1e6", "--tol", "1e-8")
+    asked = ("train", path, "--truth", "label", "--C", "1e6", "--tol", "1e-8", "--model", model)
     process = subprocess.Popen(
-        command(*asked, "--model", model, "--checkpoint", checkpoint),
+        [sys.executable, "-c", UNHURRIED, *map(str, (*asked, "--checkpoint", checkpoint))],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(),
     )  # fmt: skip
     try:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from support.thinning import EVERY
+
 ROOT = Path(__file__).resolve().parents[2]
 
 #: What is broken: file, the text taken away, what stands there instead, and the tests that must notice.
@@ -212,12 +214,8 @@ def run(tests: list[str], source: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 
-#: One break of each room of the package; XENT_BREAKS=all takes every one.
-CHOSEN = list(
-    BREAKS
-    if os.environ.get("XENT_BREAKS") == "all"
-    else {Path(file).parts[0]: name for name, (file, *_) in BREAKS.items()}.values()
-)
+#: One break of each room of the package, or every one.
+CHOSEN = list(BREAKS if EVERY else {Path(file).parts[0]: name for name, (file, *_) in BREAKS.items()}.values())
 
 
 @pytest.mark.parametrize("name", BREAKS)

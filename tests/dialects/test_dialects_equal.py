@@ -6,7 +6,6 @@ The calls are the texts that ``which`` shows, executed on the same data in float
 from __future__ import annotations
 
 import itertools
-import os
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 from dialect_worlds import CLASSES, DATA, TARGETS, X, run
 
 import xent
+from support.thinning import EVERY
 from xent.dialects.call import Call, NoEqual
 from xent.dialects.helper import Helper
 from xent.dialects.meaning import Meaning
@@ -53,7 +53,7 @@ ELSEWHERE = {"torch.nn.LinearCrossEntropyLoss"}
 
 
 #: How many options at a time are not as they come, besides all of them; 9 is every combination, in half an hour.
-DEPTH = int(os.environ.get("XENT_DIALECTS_DEPTH", "1"))
+DEPTH = 9 if EVERY else 1
 
 
 def choices(helper: Helper) -> Iterator[dict[str, Any]]:

@@ -31,7 +31,7 @@ def close(ours: Any, expected: Any, tolerance: float = 1e-11) -> None:
 @every
 def test_value_and_gradient(loss: Loss) -> None:
     z, truth = data(loss)
-    expected, slope = jax.value_and_grad(loss.formula)(z, truth)
+    expected, slope = jax.jit(jax.value_and_grad(loss.formula))(z, truth)
     for way in (lambda f: f, jax.jit):
         value, gradient = way(jax.value_and_grad(loss.ours))(z, truth)
         close(value, expected)
@@ -43,7 +43,7 @@ def test_value_and_gradient(loss: Loss) -> None:
 @every
 def test_gradient_of_a_jitted_loss_and_of_a_multiple(loss: Loss) -> None:
     z, truth = data(loss)
-    slope = jax.grad(loss.formula)(z, truth)
+    slope = jax.jit(jax.grad(loss.formula))(z, truth)
     close(jax.grad(jax.jit(loss.ours))(z, truth), slope)
     close(jax.grad(lambda z: -3.0 * loss.ours(z, truth))(z), -3.0 * slope)
     _, back = jax.vjp(lambda z: loss.ours(z, truth), z)
@@ -55,12 +55,12 @@ def test_gradient_of_a_jitted_loss_and_of_a_multiple(loss: Loss) -> None:
 def test_forward_mode(loss: Loss) -> None:
     z, truth = data(loss)
     v = jnp.cos(jnp.arange(z.size, dtype=z.dtype)).reshape(z.shape)
-    expected = jax.jvp(lambda z: loss.formula(z, truth), (z,), (v,))
+    expected = jax.jit(lambda z, v: jax.jvp(lambda z: loss.formula(z, truth), (z,), (v,)))(z, v)
     for got, want in zip(jax.jvp(lambda z: loss.ours(z, truth), (z,), (v,)), expected, strict=True):
         close(got, want)
     _, linear = jax.linearize(lambda z: loss.ours(z, truth), z)
     close(linear(v), expected[1])
-    slope = jax.grad(loss.formula)(z, truth)
+    slope = jax.jit(jax.grad(loss.formula))(z, truth)
     close(jax.jacfwd(loss.ours)(z, truth), slope)
     close(jax.jacrev(loss.ours)(z, truth), slope)
 
@@ -89,7 +89,7 @@ def test_second_derivatives_in_every_order(name: str, twice: Callable[..., Any])
 @pytest.mark.parametrize("name", ["labels", "indicators"])
 def test_third_derivatives(name: str) -> None:
     z, truth = data(LOSSES[name])
-    third = [jax.jacfwd(jax.hessian(f))(z[:2], truth[:2]) for f in (LOSSES[name].ours, LOSSES[name].formula)]
+    third = [jax.jit(jax.jacfwd(jax.hessian(f)))(z[:2], truth[:2]) for f in (LOSSES[name].ours, LOSSES[name].formula)]
     close(*third, 1e-9)
 
 
@@ -104,16 +104,15 @@ def test_finite_differences(loss: Loss) -> None:
 def test_vmap(loss: Loss) -> None:
     batch = [data(loss, seed=seed) for seed in range(3)]
     z, truth = (jnp.stack(parts) for parts in zip(*batch, strict=True))
-    close(jax.vmap(loss.ours)(z, truth), jax.vmap(loss.formula)(z, truth))
-    slopes = jax.vmap(jax.grad(loss.formula))(z, truth)
+    formula = jax.jit(loss.formula)
+    close(jax.vmap(loss.ours)(z, truth), jax.vmap(formula)(z, truth))
+    slopes = jax.jit(jax.vmap(jax.grad(formula)))(z, truth)
     close(jax.vmap(jax.grad(loss.ours))(z, truth), slopes)
     close(
         jax.grad(lambda z: jax.vmap(loss.ours)(z, truth) @ jnp.arange(3.0))(z), slopes * jnp.arange(3.0)[:, None, None]
     )
-    close(jax.vmap(loss.ours, (None, 0))(z[0], truth), jax.vmap(loss.formula, (None, 0))(z[0], truth))
-    close(
-        jax.vmap(loss.ours, (2, None))(jnp.moveaxis(z, 0, 2), truth[0]), jax.vmap(loss.formula, (0, None))(z, truth[0])
-    )
+    close(jax.vmap(loss.ours, (None, 0))(z[0], truth), jax.vmap(formula, (None, 0))(z[0], truth))
+    close(jax.vmap(loss.ours, (2, None))(jnp.moveaxis(z, 0, 2), truth[0]), jax.vmap(formula, (0, None))(z, truth[0]))
 
 
 @every
@@ -127,10 +126,10 @@ def test_scan_and_checkpoint(loss: Loss) -> None:
 
         return jax.lax.scan(step, z, None, length=3)[1]
 
-    close(steps(loss.ours, z), steps(loss.formula, z))
-    through = [jax.grad(lambda z, f=f: steps(f, z).sum())(z) for f in (loss.ours, loss.formula)]
+    close(steps(loss.ours, z), jax.jit(lambda z: steps(loss.formula, z))(z))
+    through = [jax.jit(jax.grad(lambda z, f=f: steps(f, z).sum()))(z) for f in (loss.ours, loss.formula)]
     close(*through, 1e-10)
-    close(jax.grad(jax.checkpoint(loss.ours))(z, truth), jax.grad(loss.formula)(z, truth))
+    close(jax.grad(jax.checkpoint(loss.ours))(z, truth), jax.jit(jax.grad(loss.formula))(z, truth))
 
 
 def test_derivatives_by_a_soft_truth_and_by_weights() -> None:
@@ -144,17 +143,13 @@ def test_derivatives_by_a_soft_truth_and_by_weights() -> None:
     def formula(z: Any, p: Any, w: Any) -> Any:
         return -jnp.sum(w * jnp.sum(free(p) * jax.nn.log_softmax(z), axis=-1)) / w.sum()
 
-    for argnums in (0, 1, 2, (0, 1, 2)):
-        for got, want in zip(
-            jax.tree.leaves(jax.grad(ours, argnums)(z, p, w)), jax.tree.leaves(jax.grad(formula, argnums)(z, p, w)),
-            strict=True,
-        ):  # fmt: skip
-            close(got, want)
-    for got, want in zip(
-        jax.tree.leaves(jax.hessian(ours, (0, 1, 2))(z, p, w)),
-        jax.tree.leaves(jax.hessian(formula, (0, 1, 2))(z, p, w)),
-        strict=True,
-    ):  # fmt: skip
+    expected = jax.jit(jax.grad(formula, (0, 1, 2)))(z, p, w)
+    for got, want in zip(jax.grad(ours, (0, 1, 2))(z, p, w), expected, strict=True):
+        close(got, want)
+    for argnum in range(3):
+        close(jax.jit(jax.grad(ours, argnum))(z, p, w), expected[argnum])
+    second = [jax.tree.leaves(jax.jit(jax.hessian(f, (0, 1, 2)))(z, p, w)) for f in (ours, formula)]
+    for got, want in zip(*second, strict=True):
         close(got, want, 1e-10)
 
 
@@ -163,10 +158,10 @@ def test_the_derivative_by_a_teacher_of_the_divergence() -> None:
     for moving in (partial(LOSSES["teacher"].ours, z), partial(LOSSES["teacher"].formula, z)):
         free = lambda x, moving=moving: moving(jax.nn.softmax(x))  # noqa: E731
         if moving.func is LOSSES["teacher"].ours:
-            ours = jax.grad(free)(jnp.log(p)), jax.hessian(free)(jnp.log(p))
+            ours = jax.grad(free)(jnp.log(p)), jax.jit(jax.hessian(free))(jnp.log(p))
         else:
-            close(ours[0], jax.grad(free)(jnp.log(p)))
-            close(ours[1], jax.hessian(free)(jnp.log(p)), 1e-10)
+            close(ours[0], jax.jit(jax.grad(free))(jnp.log(p)))
+            close(ours[1], jax.jit(jax.hessian(free))(jnp.log(p)), 1e-10)
 
 
 def test_value_and_grad_inside_and_outside_of_jit() -> None:

@@ -63,7 +63,7 @@ def test_value_dtype_and_gradients_are_those_of_optax(name: str, dtype: Any, com
     # optax differentiates in half precision; ours are compared with its derivatives of the same numbers in float32.
     wide_q, wide_t = q.astype(jnp.float32), t.astype(jnp.float32)
     both = jax.grad(lambda q, t: f(q, t).astype(jnp.float32).sum(), (0, 1))(q, t)
-    expected = jax.grad(lambda q, t: g(q, t).sum(), (0, 1))(wide_q, wide_t)
+    expected = jax.jit(jax.grad(lambda q, t: g(q, t).sum(), (0, 1)))(wide_q, wide_t)
     for mine, theirs in zip(both, expected, strict=True):
         close(mine, theirs.astype(dtype), dtype)
 
@@ -84,8 +84,7 @@ def test_axis_and_where(name: str, axis: Any, mask: str | None) -> None:
     where = None if mask is None else jnp.asarray(rng.random(shape) < 0.6)
     f, g = getattr(ours, name), getattr(optax.losses, name)
     close(f(q, t, axis=axis, where=where), g(q, t, axis=axis, where=where))
-    mine = jax.grad(lambda q: f(q, t, axis=axis, where=where).sum())(q)
-    theirs = jax.grad(lambda q: g(q, t, axis=axis, where=where).sum())(q)
+    mine, theirs = (jax.jit(jax.grad(lambda q, h=h: h(q, t, axis=axis, where=where).sum()))(q) for h in (f, g))
     # An example of which nothing counts: optax's softmax over nothing is NaN behind its mask.
     close(mine, jnp.nan_to_num(theirs))
 
@@ -100,8 +99,26 @@ def test_integer_labels(axis: Any, mask: str | None) -> None:
     where = None if mask is None else jnp.asarray(rng.random(z.shape if mask == "elements" else batch) < 0.6)
     f, g = (m.softmax_cross_entropy_with_integer_labels for m in (ours, optax.losses))
     close(f(z, y, axis, where), g(z, y, axis, where))
-    mine = jax.grad(lambda z: f(z, y, axis, where).sum())(z)
-    close(mine, jnp.nan_to_num(jax.grad(lambda z: g(z, y, axis, where).sum())(z)))
+    mine, theirs = (jax.jit(jax.grad(lambda z, h=h: h(z, y, axis, where).sum()))(z) for h in (f, g))
+    close(mine, jnp.nan_to_num(theirs))
+
+
+@pytest.mark.parametrize("shape", [(0,), (3, 0), (2, 3, 0)])
+@pytest.mark.parametrize("name", MASKED + DIVERGENCES)
+@pytest.mark.parametrize("compiled", [False, True])
+def test_without_a_class_the_loss_is_nothing(name: str, shape: tuple[int, ...], compiled: bool) -> None:
+    none = jnp.zeros(shape)
+    f = jax.jit(getattr(ours, name)) if compiled else getattr(ours, name)
+    found, expected = f(none, none), getattr(optax.losses, name)(none, none)
+    assert found.shape == expected.shape == shape[:-1]
+    assert not found.any()
+    assert not expected.any()
+    assert jax.grad(lambda z: f(z, none).sum())(none).shape == shape
+
+
+def test_without_a_class_no_label_counts() -> None:
+    none, y = jnp.zeros((2, 0, 3)), jnp.zeros(2, int)
+    assert not ours.softmax_cross_entropy_with_integer_labels(none, y, (1, 2)).any()
 
 
 @pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int32, np.uint32])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any, TypeAlias
 
@@ -69,7 +70,7 @@ def classes_last(x: Array, axes: tuple[int, ...]) -> Array:
         return x
     batch = tuple(i for i in range(x.ndim) if i not in axes)
     moved = jnp.transpose(x, batch + axes)
-    return moved if len(axes) == 1 else moved.reshape(*(x.shape[i] for i in batch), -1)
+    return moved if len(axes) == 1 else moved.reshape(*(x.shape[i] for i in batch), math.prod(x.shape[i] for i in axes))
 
 
 def mask_of(where: Any, shape: tuple[int, ...], axes: tuple[int, ...], *, examples: bool) -> Array | None:

@@ -112,6 +112,7 @@ def softmax_cross_entropy_with_integer_labels(
     if labels.shape != z.shape[:-1]:
         raise ShapeError("labels", f"shape {z.shape[:-1]}, that of logits without its class axes", str(labels.shape))
     target = HardTarget(labels)
+    z, mask = _one_class(z), _none_counts(z, mask)
     if mask is None:
         return row_statistics(z, target, "logits", "loss")["loss"].astype(logits.dtype)
     counted = jnp.any(mask, axis=-1)
@@ -173,10 +174,21 @@ def _soft(logits: Any, labels: Any, axis: Axis, where: Any) -> tuple[Array, Arra
     z, t = classes_last(z, axes), classes_last(t, axes)
     if not jnp.issubdtype(t.dtype, jnp.floating):
         t = t.astype(jnp.promote_types(z.dtype, jnp.float32))
+    z, t, mask = _one_class(z), _one_class(t), _none_counts(z, mask)
     if mask is None:
         return z, t, None, dtype
     counted = jnp.any(mask, axis=-1)
     return _masked(z, mask, counted), jnp.where(mask, t, 0), counted, dtype
+
+
+def _one_class(x: Array) -> Array:
+    """x; a zero for each example where there is no class."""
+    return x if x.shape[-1] else jnp.zeros((*x.shape[:-1], 1), x.dtype)
+
+
+def _none_counts(z: Array, mask: Array | None) -> Array | None:
+    """The mask; where there is no class, that of ``_one_class``, which does not count."""
+    return mask if z.shape[-1] else jnp.zeros((*z.shape[:-1], 1), bool)
 
 
 def _masked(z: Array, mask: Array, counted: Array) -> Array:
