@@ -16,6 +16,8 @@ _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA
 #: What decides how memory comes from the system.
 _ALLOCATOR = ("THP_MEM_ALLOC_ENABLE", "GLIBC_TUNABLES", "LD_PRELOAD", "MALLOC_ARENA_MAX", "MALLOC_CONF")
 _PACKAGES = ("numpy", "numba", "torch", "jax", "jaxlib", "optax", "tensorflow", "keras", "scikit-learn", "pyarrow")
+#: Other distributions of the same package.
+_BUILDS = {"tensorflow": ("tensorflow-cpu",)}
 
 
 def short(*packages: str) -> str:
@@ -89,10 +91,12 @@ def shown(arguments: list[str]) -> list[str]:
 
 
 def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
+    for build in (package, *_BUILDS.get(package, ())):
+        try:
+            return version(build)
+        except PackageNotFoundError:
+            continue
+    return "not installed"
 
 
 def _read(path: Path) -> str:

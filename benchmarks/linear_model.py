@@ -248,6 +248,19 @@ def report(results: dict[str, Any]) -> str:
         *markdown(["setting", ""], [[k, v] for k, v in results["environment"].items()]),
         "",
     ]
+    lines += markdown(*table(results))
+    lines += ["", "## Every setting of scikit-learn", ""]
+    settings = [
+        [name, setting, "not reached" if s["tol"] is None else f"{s['tol']:g}", *_figures(s)]
+        for name, found in results["problems"].items()
+        for setting, s in {**found["settings"], "xent": found["xent"]}.items()
+    ]
+    lines += markdown(["problem", "setting", "tol", "seconds", "steps", "gap"], settings)
+    return "\n".join(lines) + "\n"
+
+
+def table(results: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """(The head, a row a problem): whom scikit-learn stands with, both times, the target."""
     body = []
     for name, found in results["problems"].items():
         mine = median(found["samples"]["xent"])
@@ -276,15 +289,13 @@ def report(results: dict[str, Any]) -> str:
                 f"{asked}: {'met' if met and done else 'missed'}",
             ]
         )
-    lines += markdown(["problem", "goal", "scikit-learn, ms", "xent, ms", "ratio", "target"], body)
-    lines += ["", "## Every setting of scikit-learn", ""]
-    settings = [
-        [name, setting, "not reached" if s["tol"] is None else f"{s['tol']:g}", *_figures(s)]
-        for name, found in results["problems"].items()
-        for setting, s in {**found["settings"], "xent": found["xent"]}.items()
-    ]
-    lines += markdown(["problem", "setting", "tol", "seconds", "steps", "gap"], settings)
-    return "\n".join(lines) + "\n"
+    return ["problem", "goal", "scikit-learn, ms", "xent, ms", "ratio", "target"], body
+
+
+def newest() -> dict[str, Any]:
+    """The newest committed results of all problems."""
+    files = [json.loads(path.read_text(encoding="utf-8")) for path in RESULTS.glob("linear_model-*.json")]
+    return max((found for found in files if len(found["problems"]) == len(PROBLEMS)), key=lambda found: found["date"])
 
 
 def _figures(setting: dict[str, Any]) -> list[str]:
