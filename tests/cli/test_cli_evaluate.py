@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 from pyarrow import parquet
 
 import xent
-from support.terminal import terminal_text
+from support.terminal import in_a_terminal
 from xent.evaluate import Options, evaluate
 
 SOURCE = str(Path(xent.__file__).parents[1])
@@ -317,12 +316,9 @@ def test_version_and_help():
 
 
 def test_progress_goes_to_a_terminal_and_the_table_to_the_pipe(table):
-    leader, follower = pty.openpty()
     command = [sys.executable, "-m", "xent", "evaluate", table(), "--truth", "y", "--logits", "z_*"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=follower, env=environment(TERM="xterm"), check=True)
-    os.close(follower)
-    shown = terminal_text(leader)
+    said, shown = in_a_terminal(command, environment(TERM="xterm"))
     assert b"rows" in shown
     assert b"cross-entropy" not in shown
-    assert b"cross-entropy, nats" in done.stdout
-    assert b"\x1b" not in done.stdout
+    assert b"cross-entropy, nats" in said
+    assert b"\x1b" not in said

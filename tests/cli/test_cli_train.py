@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import os
-import pty
 import re
 import shlex
 import signal
@@ -26,7 +25,7 @@ from pyarrow import csv, parquet
 from scipy.special import log_softmax
 
 import xent
-from support.terminal import terminal_text
+from support.terminal import in_a_terminal
 from xent.cli import main
 from xent.cli import rows as file_rows
 from xent.linear_model import load, stream
@@ -586,15 +585,8 @@ def test_a_model_without_names_is_refused(table, tmp_path):
 
 def test_progress_with_the_objective_goes_to_a_terminal_and_the_table_to_the_pipe(tmp_path):
     path = many(tmp_path, "many.parquet")
-    leader, follower = pty.openpty()
     asked = ("train", path, "--truth", "label", "--model", tmp_path / "m.npz")
-    process = subprocess.Popen(
-        command(*asked), stdout=subprocess.PIPE, stderr=follower, env=environment(TERM="xterm", COLUMNS="120")
-    )
-    os.close(follower)
-    shown = terminal_text(leader)
-    said = process.communicate()[0]
-    assert process.returncode == 0
+    said, shown = in_a_terminal(command(*asked), environment(TERM="xterm", COLUMNS="120"))
     assert b"objective" in shown
     assert b"cross-entropy" not in shown
     assert b"cross-entropy, nats" in said
