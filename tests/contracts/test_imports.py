@@ -65,10 +65,10 @@ def test_using_numpy_brings_in_no_framework() -> None:
     assert python(code).strip() == "[]"
 
 
-def test_import_takes_little_time_on_top_of_numpy() -> None:
-    """The promise is 0.15 s; the best of five, since a busy machine can only add to it."""
-    code = "import time, numpy; start = time.perf_counter(); import xent; print(time.perf_counter() - start)"
-    assert min(float(python(code)) for _ in range(5)) < 0.15
+def test_import_reads_few_files_on_top_of_numpy() -> None:
+    """About a millisecond each; the time itself is measured by ``python -m benchmarks.import_time``."""
+    code = "import sys, numpy; before = len(sys.modules); import xent; print(len(sys.modules) - before)"
+    assert int(python(code)) <= 90
 
 
 @pytest.mark.parametrize("module", ["xent", "xent.errors", "xent.kernels.registry", "xent.core.reference"])
