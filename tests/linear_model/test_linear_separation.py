@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from linear_formulas import problem
 from scipy import sparse
+from scipy.optimize import OptimizeResult
 
 import xent
 from xent.linear_model import LogisticRegression, SeparationWarning, SoftmaxRegression
@@ -139,3 +140,44 @@ def test_many_examples() -> None:
     assert separable(SoftmaxRegression(C=np.inf), np.column_stack([p.X, rare]), y) == "quasi-complete"
     rare[np.flatnonzero(y == 1)[:2]] = 1.0
     assert separable(SoftmaxRegression(C=np.inf), np.column_stack([p.X, rare]), y) is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_where_a_short_step_shows_the_maximum_no_programme_is_asked(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such a programme may be more than its solver can do, which then goes on without end."""
+    monkeypatch.setattr(module, "linprog", None)
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(300, 4))
+    y = (X @ rng.normal(size=(4, 3)) + rng.gumbel(size=(300, 3))).argmax(axis=1)
+    assert separable(SoftmaxRegression(C=np.inf), X, y) is None
+
+
+def test_where_no_programme_is_solved_steps_decide(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def unsolved(*_: Any, options: Any, **__: Any) -> Any:
+        asked.append(options["time_limit"])
+        return OptimizeResult(status=4)
+
+    monkeypatch.setattr(module, "linprog", unsolved)
+    p = problem(3, 80, 3, 2, weighted=False)
+    y = p.target()
+    rare = np.zeros(80)
+    rare[np.flatnonzero(y == 1)[:5]] = 1.0
+    assert separable(SoftmaxRegression(C=np.inf), np.column_stack([p.X, rare]), y) == "quasi-complete"
+    assert len(asked) == 3
+    assert max(asked) <= 60.0
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_likelihood_that_is_flat_to_rounding_has_a_maximum(seed: int) -> None:
+    """Three rows have the feature, and other features are certain of all of them: its weight may be anything in a
+    wide range, but not beyond."""
+    rng = np.random.default_rng(seed)
+    X = np.column_stack([rng.normal(size=(30_000, 5)), np.zeros(30_000)])
+    X[5:8, 5] = 1.0
+    y = X[:, :5] @ (20.0 * rng.normal(size=5)) + rng.logistic(size=30_000) > 0
+    y[5:8] = False, True, True
+    assert separable(LogisticRegression(C=np.inf, tol=1e-8), X, y) is None
+    y[5] = True
+    assert separable(LogisticRegression(C=np.inf, tol=1e-8), X, y) == "quasi-complete"

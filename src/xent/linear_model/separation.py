@@ -9,7 +9,7 @@ or no is compared with 0.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from scipy.linalg import qr
@@ -29,14 +29,14 @@ Separation: TypeAlias = Literal["complete", "quasi-complete"]
 _NUMBERS = 50_000
 #: A maximum has been come to where no two scores differ by so much: what separates drives them apart without end.
 _NEARLY_SURE = 2.0
-#: The size of a coefficient in the linear programme, of features of size 1, and what other features do not explain of
-#: one that has a coefficient of its own.
-_BOUND, _DEPENDENT = 1e6, 1e-9
-#: By how much a step of Newton's method moves scores at most where its steps end; how many there are to come near, and
-#: then to be judged: by how much they move scores at least, how much of that may be in the wrong direction, and how
-#: far apart scores are that may come nearer.
+#: The largest coefficient in the linear programme, of features of size 1: the more, the smaller the differences that it
+#: sees, and the harder it is to solve. Seconds for each, and what other features do not explain of one that has a
+#: coefficient of its own.
+_BOUNDS, _SECONDS, _DEPENDENT = (1e6, 1e3, 1.0), 10.0, 1e-9
+#: By how much a step of Newton's method moves scores at most where there is a maximum; how many there are to come near,
+#: and then to be judged: by how much they move scores at least, and how much of that may be in the wrong direction.
 _ENDED, _BEGIN, _STEPS = 0.02, 3, 5
-_MOVED, _HARM, _CERTAIN = 1.0, 1e-2, 20.0
+_MOVED, _HARM = 1.0, 1e-2
 #: Digits of the first of these steps, and products at most.
 _EXACT, _PRODUCTS = 1e-8, 1000
 #: Scores that are so far apart may be so by a direction whose slope is lost in rounding; with what gradient Newton's
@@ -51,8 +51,11 @@ class SeparationWarning(UserWarning):
 def separation(objective: Objective, v: Matrix, *, converged: bool) -> Separation | None:
     """Whether the examples are separated, from where a solver came to with the cross-entropy and no penalty.
 
-    Complete separation W and b themselves show. Otherwise a linear programme decides where it is small; where it is not
-    steps of Newton's method do, which get no smaller along a direction that separates.
+    Complete separation W and b themselves show. That there is a maximum a short step of Newton's method shows: with D
+    the step and q the softmax, the numbers q_k (1 − D·x_k + Σ_j q_j D·x_j) weigh what moves the examples' scores so
+    that it sums to 0, and where no score moves by 1 all of them are positive, so that no direction is without harm to
+    one of them (Stiemke's lemma). Otherwise a linear programme decides where it is small, and where it is not, or
+    numbers are too unlike to solve it, further steps, which get no shorter along a direction that separates.
 
     References
     ----------
@@ -69,9 +72,23 @@ def separation(objective: Objective, v: Matrix, *, converged: bool) -> Separatio
         return "complete"
     if converged and most < _NEARLY_SURE:
         return None
+    if objective.examples.in_memory and objective.examples.dtype != np.float64:
+        # What separates soon changes the likelihood by less than float32 holds.
+        wide = Examples(objective.examples.X.astype(np.float64))
+        exact = Objective(wide, objective.head, objective.scaling, objective.penalty)
+    else:
+        exact = objective
+    if most <= _LOST and _has_maximum(exact, demands, v):
+        return None
     if 2 * demands.count * (objective.features + 1) <= _NUMBERS:
-        return _programmed(objective, demands, v, most)
-    return _stepped(objective, demands, v, most)
+        found = _programmed(objective, demands)
+        if found is not None:
+            return found.verdict
+    if most > _LOST:
+        v = newton_cg(exact, np.zeros_like(v), _NEAR, _AGAIN).v
+        if _has_maximum(exact, demands, v):
+            return None
+    return _stepped(exact, demands, v)
 
 
 class Demands:
@@ -115,25 +132,21 @@ def _differences_of(objective: Objective, demands: Demands, *at: Matrix) -> Iter
         yield tuple(found)
 
 
-def _stepped(objective: Objective, demands: Demands, v: Matrix, most: float) -> Separation | None:
-    """Newton's steps: near a maximum they end, and along a direction that separates each is as long as the last. What
-    they do not leave nearly certain they may not move the wrong way. ``most``: how far apart v has driven two scores;
-    where that is so far that rounding hides what is left of a slope, Newton's steps come near from 0 again."""
-    if objective.examples.in_memory and objective.examples.dtype != np.float64:
-        # What separates soon changes the likelihood by less than float32 holds.
-        exact = Examples(objective.examples.X.astype(np.float64))
-        objective = Objective(exact, objective.head, objective.scaling, objective.penalty)
-    if most > _LOST:
-        v = newton_cg(objective, np.zeros_like(v), _NEAR, _AGAIN).v
+def _has_maximum(objective: Objective, demands: Demands, v: Matrix) -> bool:
+    """Whether Newton's next step from v moves no score by so much that there could be none."""
     moves = _differences_of(objective, demands, _next_step(objective, v))
-    if all(float(np.abs(np.concatenate(of_block)).max(initial=0.0)) < _ENDED for of_block in moves):
-        return None
+    return all(float(np.abs(np.concatenate(of_block)).max(initial=0.0)) < _ENDED for of_block in moves)
+
+
+def _stepped(objective: Objective, demands: Demands, v: Matrix) -> Separation | None:
+    """Newton's steps: near a maximum they end, and along a direction that separates each is as long as the last, and
+    moves no score the wrong way."""
     begin = newton_cg(objective, v, 0.0, _BEGIN).v
     ahead = newton_cg(objective, begin, 0.0, _STEPS).v
     least, longest, apart = np.inf, 0.0, 0.0
-    for better, same, after, _ in _differences_of(objective, demands, ahead - begin, ahead):
+    for better, same in _differences_of(objective, demands, ahead - begin):
         longest = max(longest, float(better.max(initial=0.0)))
-        least = min(least, float(better.min(where=after < _CERTAIN, initial=np.inf)))
+        least = min(least, float(better.min(initial=np.inf)))
         apart = max(apart, float(np.abs(same).max(initial=0.0)))
     return "quasi-complete" if longest >= _MOVED and max(-least, apart) <= _HARM * longest else None
 
@@ -150,35 +163,38 @@ def _next_step(objective: Objective, v: Matrix) -> Matrix:
     return conjugate_gradients(objective.curvature(v), -slope, _EXACT, _PRODUCTS)
 
 
-def _programmed(objective: Objective, demands: Demands, v: Matrix, most: float) -> Separation | None:
-    """The most differences that one direction makes larger than 0: a sum of directions does what each of them does.
+class _Verdict(NamedTuple):
+    verdict: Separation | None
 
-    Where numbers are so unlike that the programme is not solved, Newton's steps decide here too."""
+
+def _programmed(objective: Objective, demands: Demands) -> _Verdict | None:
+    """The most differences that one direction makes larger than 0: a sum of directions does what each of them does.
+    None where numbers are so unlike that the programme is not solved."""
     x = objective.examples.dense(np.arange(objective.examples.count))
     x = _independent(x, demands.counted, objective.intercept, 16.0 * float(np.finfo(objective.examples.dtype).eps))
     if not x.size:
-        return None
+        return _Verdict(None)
     better, same = (_differences(x, demands.columns, pairs) for pairs in demands.pairs(0, len(x)))
     count, unknown = better.shape
     # Of each difference what of it is at most 1, so that the sum counts those that can be larger than 0.
-    for method in ("highs", "highs-ipm"):
+    for bound in _BOUNDS:
         found = linprog(
             np.concatenate([np.zeros(unknown), -np.ones(count)]),
             A_ub=hstack([-better, identity(count)], format="csr"),
             b_ub=np.zeros(count),
             A_eq=hstack([same, csr_array((same.shape[0], count))], format="csr") if same.shape[0] else None,
             b_eq=np.zeros(same.shape[0]) if same.shape[0] else None,
-            bounds=[(-_BOUND, _BOUND)] * unknown + [(0.0, 1.0)] * count,
-            method=method,
+            bounds=[(-bound, bound)] * unknown + [(0.0, 1.0)] * count,
+            options={"time_limit": _SECONDS},
         )
         if found.status == 0:
             break
     else:
-        return _stepped(objective, demands, v, most)
+        return None
     good = found.x[unknown:] > 0.5
     if not good.any():
-        return None
-    return "complete" if good.all() and demands.certain else "quasi-complete"
+        return _Verdict(None)
+    return _Verdict("complete" if good.all() and demands.certain else "quasi-complete")
 
 
 def _independent(x: Matrix, counted: Matrix, intercept: bool, rounding: float) -> Matrix:
