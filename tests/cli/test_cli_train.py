@@ -503,6 +503,43 @@ def test_the_line_that_is_printed_evaluates_the_predictions(table, tmp_path, nam
         assert float(cell.split()[2]) == pytest.approx(loss, abs=5e-3)
 
 
+@pytest.mark.parametrize("name", ["p.csv", "p", "p.parquet2"])
+def test_predictions_are_in_a_file_that_evaluate_reads(table, tmp_path, name):
+    good("train", table(), "--truth", "label", "--model", tmp_path / "m.npz")
+    message = refuse("predict", tmp_path / "m.npz", table(), "--out", tmp_path / name)
+    assert f"--out: expected a name that ends in .parquet or .pq; got '{name}'" in message
+    assert not (tmp_path / name).exists()
+
+
+def test_what_is_no_text_in_a_name_does_not_reach_the_terminal(table, tmp_path):
+    _, y = data()
+    path = table(label=np.array(["\x1b[31mred", "a\nb", "c"])[y])
+    said = good("train", path, "--truth", "label", "--model", tmp_path / "m.npz")
+    said += good("predict", tmp_path / "m.npz", path, "--out", tmp_path / "p.parquet", "--keep", "label")
+    assert "\x1b" not in said
+    assert "p_\\x1b[31mred, p_a\\x0ab, p_c, predicted" in said
+
+
+@pytest.mark.parametrize("C", [0.01, 10.0])
+def test_two_classes_are_those_of_scikit_learn_at_the_same_C(tmp_path, C):
+    from sklearn.linear_model import LogisticRegression
+
+    X, y = data()
+    y = np.minimum(y, 1)
+    path, model, page = tmp_path / "a.parquet", tmp_path / "m.npz", tmp_path / "r.html"
+    parquet.write_table(columns(X, y), path)
+    good("train", path, "--truth", "label", "--model", model, "--C", C, "--holdout", "0", "--tol", "1e-9")
+    found, theirs = load(model), LogisticRegression(C=C, solver="newton-cholesky", tol=1e-10).fit(X, NAMES[y])
+    assert type(found).__name__ == "LogisticRegression"
+    np.testing.assert_allclose(found.coef_, theirs.coef_, rtol=1e-5)
+    np.testing.assert_allclose(found.intercept_, theirs.intercept_, rtol=1e-5)
+    good("predict", model, path, "--out", tmp_path / "p.parquet")
+    p = parquet.read_table(tmp_path / "p.parquet")["p_bee"].to_numpy()
+    np.testing.assert_allclose(p, theirs.predict_proba(X)[:, 1], rtol=1e-5)
+    good("train", path, "--truth", "label", "--model", model, "--html", page)
+    assert "logistic regression" in page.read_text()
+
+
 def test_features_are_found_by_name_and_a_missing_one_is_an_error(table, tmp_path):
     X, y = data()
     model = tmp_path / "m.npz"

@@ -515,3 +515,24 @@ def test_a_file_of_features_far_from_0(rng):
     train(model, source, survey(source, NONE), NONE)
     assert model.converged_
     assert model.objective_ == pytest.approx(LogisticRegression(np.inf).fit(X, y).objective_, abs=1e-6)
+
+
+def test_a_model_of_a_loss_that_changes_scores_is_not_saved(tmp_path):
+    X, y = np.array([[0.0], [1.0], [2.0], [3.0]]), [0, 1, 0, 1]
+    model = SoftmaxRegression(loss=xent.losses.Loss(scores=xent.losses.Scores(scale=3.0))).fit(X, y)
+    with pytest.raises(OptionError, match=r"loss=: expected a loss that leaves scores as they are.*joblib\.dump"):
+        save(model, tmp_path / "m.npz")
+    # The predictions are still those of that loss.
+    with pytest.raises(OptionError, match=r"loss=: expected a loss that leaves scores as they are"):
+        save(model.set_params(loss="cross-entropy"), tmp_path / "m.npz")
+    plain = SoftmaxRegression(loss=xent.losses.Loss(shaping=xent.Focal(2.0)), tol=1e-4).fit(X, y)
+    with pytest.raises(OptionError, match=r"loss=: .*set_params"):
+        save(plain, tmp_path / "m.npz")
+    save(plain.set_params(loss="cross-entropy"), tmp_path / "m.npz")
+    np.testing.assert_array_equal(load(tmp_path / "m.npz").predict_proba(X), plain.predict_proba(X))
+
+
+def test_names_that_end_in_nul_are_not_saved(tmp_path):
+    model = LogisticRegression().fit([[0.0], [1.0]], np.array(["a", "a\0"], object))
+    with pytest.raises(KindError, match="names that do not end in NUL"):
+        save(model, tmp_path / "m.npz")

@@ -75,6 +75,8 @@ def test_wald_of_terms_does_not_depend_on_the_base() -> None:
     ("error", "args", "words"),
     [
         (OptionError, ("length",), "wald"),
+        (OptionError, (np.full((1, 8), np.nan),), r"wald\(hypothesis\): expected finite numbers"),
+        (OptionError, ("size", np.inf), r"wald\(value\): expected finite numbers"),
         (ShapeError, (np.ones(4),), r"\(8,\) or \(J, 8\)"),
         (ShapeError, (np.empty((0, 8)),), r"\(0, 8\)"),
         (ShapeError, (np.eye(8)[:2], [1.0, 2.0, 3.0]), r"\(2,\)"),

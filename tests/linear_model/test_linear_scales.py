@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from sklearn.exceptions import ConvergenceWarning
 
 from xent.errors import DataError
-from xent.linear_model import LogisticRegression, SoftmaxRegression
+from xent.linear_model import ConstantFeatureWarning, LogisticRegression, SoftmaxRegression
 from xent.linear_model.examples import LEAST, Examples
 from xent.linear_model.scaling import moments
 
@@ -70,9 +70,19 @@ def test_a_constant_with_rounding_stays_out() -> None:
     X, y, _ = offset_problem(0.0)
     rng = np.random.default_rng(0)
     with_constant = np.column_stack([X, np.where(rng.random(len(X)) < 0.5, 0.3, 0.1 + 0.2)])
-    found, plain = (LogisticRegression(np.inf).fit(features, y) for features in (with_constant, X))
+    plain = LogisticRegression(np.inf).fit(X, y)
+    with pytest.warns(ConstantFeatureWarning, match="number 5 counted from 0, are taken for constant") as said:
+        found = LogisticRegression(np.inf).fit(with_constant, y)
+    assert said[0].filename == __file__
     assert found.coef_[0, -1] == 0.0
     assert found.objective_ == pytest.approx(plain.objective_, rel=1e-12)
+
+
+def test_float32_holds_no_coefficients_of_features_that_hardly_vary() -> None:
+    X, y, _ = offset_problem(0.0)
+    with pytest.raises(DataError, match=r"vary by 1e-32 .* number 0 counted from 0"):
+        LogisticRegression(np.inf).fit((X * 1e-42).astype(np.float32), y)
+    assert np.isfinite(LogisticRegression(1.0).fit((X * 1e-42).astype(np.float32), y).coef_).all()
 
 
 @pytest.mark.parametrize("scale", [1e-130, 1e149])

@@ -20,8 +20,9 @@ from xent.cli.rows import FileRows, not_numbers, shown
 from xent.errors import ColumnError, InputError, OptionError
 from xent.evaluate.columns import find_columns, require
 from xent.evaluate.readers import open_table
+from xent.evaluate.readers.formats import PARQUET
 from xent.evaluate.readers.table import arrow
-from xent.report.format import count
+from xent.report.format import count, visible
 
 if TYPE_CHECKING:
     from xent.linear_model import SoftmaxRegression
@@ -46,6 +47,9 @@ def predict_command(
     The features are found by their names.
     """
     check_destination("--out", out, [model, file])
+    if not out.name.lower().endswith(PARQUET):
+        # By its ending alone xent evaluate knows how to read it.
+        raise OptionError("--out", f"a name that ends in {' or '.join(PARQUET)}", repr(out.name))
     require_linear_model()
     from xent.linear_model import load
 
@@ -70,11 +74,12 @@ def predict_command(
             written = _write(_tables(estimator, rows, columns, log=log_probs), path, file)
     with standard_output():
         terminal = Console(markup=False, highlight=False, emoji=False)
-        terminal.print(Text(f"{out}: {count(written)} rows, {', '.join(_few(columns))}, {_PREDICTED}"))
+        said = f"{out}: {count(written)} rows, {', '.join(_few(columns))}, {_PREDICTED}"
+        terminal.print(Text(visible(said)))
         asked = _evaluation(stem, columns, [*kept, _PREDICTED])
         truth = kept[0] if len(kept) == 1 else "COLUMN"
         line = f"xent evaluate {quote(str(out))} --truth {quote(truth)} {asked}"
-        terminal.print(Text(line), soft_wrap=True)
+        terminal.print(Text(visible(line)), soft_wrap=True)
 
 
 def _features(estimator: SoftmaxRegression, model: str) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from xent.core import checks
 from xent.errors import ColumnError, OptionError
 from xent.evaluate.columns import require
 from xent.evaluate.readers import open_table
-from xent.report.format import count, significant
+from xent.report.format import count, significant, visible
 
 if TYPE_CHECKING:
     from xent.linear_model import SoftmaxRegression
@@ -59,7 +59,7 @@ def train_command(
         typer.Option(help="Written after each step; the same command goes on from it.", metavar="FILE"),
     ] = None,
 ) -> None:
-    """Train softmax regression on the rows of a file, which may be larger than memory.
+    """Train softmax regression, or of two classes logistic regression, on a file that may be larger than memory.
 
     A small one is held, a larger one read for each evaluation of the objective. The held-out rows are judged as by xent
     evaluate.
@@ -71,11 +71,9 @@ def train_command(
     check_apart(outputs)
     try:
         require_linear_model()
-        from xent.linear_model import SoftmaxRegression
-
-        estimator = SoftmaxRegression(C, loss=loss, tol=tol, max_iter=max_iter)
         rows = FileRows(file, _columns(file, features, truth, weight), truth=truth, weight=weight)
-        _train(estimator, rows, (holdout, seed), model, html, checkpoint)
+        options = {"C": C, "loss": loss, "tol": tol, "max_iter": max_iter}
+        _train(options, rows, (holdout, seed), model, html, checkpoint)
     except KeyboardInterrupt:
         goes_on = checkpoint is not None and checkpoint.exists()
         more = f"; the same command goes on from {checkpoint}" if goes_on else ""
@@ -112,14 +110,14 @@ def _columns(file: str, features: str | None, truth: str, weight: str | None) ->
 
 
 def _train(
-    estimator: SoftmaxRegression,
+    options: dict[str, Any],
     rows: FileRows,
     split: tuple[float, int],
     model: Path,
     html: Path | None,
     checkpoint: Path | None,
 ) -> None:
-    from xent.linear_model import save
+    from xent.linear_model import LogisticRegression, SoftmaxRegression, save
     from xent.linear_model.stream import Holdout
     from xent.linear_model.survey import survey
     from xent.linear_model.training import train
@@ -131,6 +129,7 @@ def _train(
         rows.advance = advance
         found = survey(rows, holdout)
         _check_held_out(found, holdout)
+        estimator = (LogisticRegression if len(found.classes) == 2 else SoftmaxRegression)(**options)
         # Scores are as many numbers a row as there are classes.
         rows = FileRows(
             rows.name, rows.features, truth=rows.truth, weight=rows.weight, width=len(found.classes), advance=advance
@@ -144,7 +143,7 @@ def _train(
         checkpoint.unlink(missing_ok=True)
     with standard_output():
         for line in _account(estimator, found, trained, model, checkpoint):
-            out.print(Text(line))
+            out.print(Text(visible(line)))
     if not holdout.share:
         return
     from xent.cli.held_out import judge
@@ -195,7 +194,7 @@ def _account(
 def _training(estimator: SoftmaxRegression, found: Survey) -> dict[str, Any]:
     """The part of the result that says how the model came about (``docs/reference/evaluation-json.md``)."""
     return {
-        "model": "softmax regression",
+        "model": "logistic regression" if found.classes.size == 2 else "softmax regression",
         "rows": len(found.truth),
         "features": estimator.n_features_in_,
         "loss": estimator.loss,

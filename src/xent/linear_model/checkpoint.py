@@ -68,7 +68,3 @@ class Checkpoint:
         problem = np.array(json.dumps(self.problem))
         point = {"W": state.point.W, "b": state.point.b, "temperature": np.array(state.point.temperature)}
         write_arrays(self.path, _KIND, _VERSION, {**point, "trace": trace, "problem": problem})
-
-    def remove(self) -> None:
-        """Take the file away, where there is one."""
-        self.path.unlink(missing_ok=True)

@@ -21,7 +21,7 @@ from xent.linear_model.heads import SigmoidCrossEntropy, SoftmaxCrossEntropy
 from xent.linear_model.objective import Objective
 from xent.linear_model.predictor import LinearPredictor, features_of
 from xent.linear_model.proximal import proximal
-from xent.linear_model.scaling import scaling_of
+from xent.linear_model.scaling import ConstantFeatureWarning, scaling_of
 from xent.linear_model.separation import Separation, SeparationWarning, separation
 from xent.linear_model.smoothing import Point, point_of, solved
 from xent.linear_model.solvers import Optimum, Told, Trace
@@ -38,8 +38,9 @@ class SoftmaxRegression(LinearPredictor):
     """A linear model of class probabilities, q = softmax(X·Wᵀ + b), by maximum likelihood.
 
     Minimises (1/s)·(Σ w_i·L(P_i, q_i) + R(W)/C), R(W) = (1 − ρ)/2·‖W‖² + ρ·‖W‖₁, with s = Σ w_i and ρ = ``l1_ratio``:
-    scikit-learn's ``LogisticRegression`` has the same optimum. With the cross-entropy as L and C = ∞ it is maximum
-    likelihood. The intercept b is not penalised.
+    of three classes or more scikit-learn's ``LogisticRegression`` has the same optimum. Of two, for which that has one
+    row of coefficients, ``LogisticRegression`` here has, and this model the one of 2·C. With the cross-entropy as L and
+    C = ∞ it is maximum likelihood. The intercept b is not penalised.
 
     X is read as it is, and the model is found in coordinates in which its features have one scale and do not go
     together, so that badly scaled ones do no harm. The result is the optimum for X itself.
@@ -98,6 +99,8 @@ class SoftmaxRegression(LinearPredictor):
     -----
     ConvergenceWarning
         The gradient is larger than ``tol`` at the end.
+    ConstantFeatureWarning
+        A feature varies by so little beside its mean that it is taken for constant.
     SeparationWarning
         The likelihood has no maximum.
 
@@ -203,7 +206,7 @@ class SoftmaxRegression(LinearPredictor):
         self.objective_, self.gradient_norm_, self.converged_ = found.value, found.gradient, found.converged
         self.n_iter_, self.n_passes_, self.trace_ = found.steps, objective.passes, found.trace
         self.separable_ = self._separable(objective, found)
-        self._tell(found)
+        self._tell(found, objective.scaling.hidden)
 
     def _objective(self, examples: Examples, truth: Truth, weight: Matrix) -> Objective:
         with np.errstate(over="ignore"):
@@ -243,8 +246,17 @@ class SoftmaxRegression(LinearPredictor):
             return None
         return separation(objective, found.v, converged=found.converged)
 
-    def _tell(self, found: Optimum) -> None:
+    def _tell(self, found: Optimum, hidden: tuple[int, ...]) -> None:
         """Warnings to the caller of ``fit``."""
+        if hidden:
+            few = ", ".join(map(str, hidden[:5])) + (", …" if len(hidden) > 5 else "")
+            warnings.warn(
+                f"Features that vary by less than 1.4e-14 of their mean, number {few} counted from 0, are taken for "
+                "constant and have coefficients of 0: float64 holds hardly more of them than rounding. Take their mean "
+                "off before.",
+                ConstantFeatureWarning,
+                stacklevel=4,
+            )
         reached = f"The gradient is {found.gradient:.3g} after {found.steps} steps, tol={self.tol:g}"
         if self.separable_ is not None:
             warnings.warn(

@@ -203,12 +203,15 @@ class Inference:
         Raises
         ------
         OptionError, ShapeError
-            A term that is not there; rows that depend on each other.
+            A term that is not there; rows that depend on each other; NaN or infinity.
         """
         R = rows_of(hypothesis, self.terms, len(self.equations))
         r = np.asarray(value, np.float64)
         if r.shape not in ((), (len(R),)):
             raise ShapeError("wald(value)", f"a number, or shape ({len(R)},)", str(r.shape))
+        for name, numbers in (("hypothesis", R), ("value", r)):
+            if not np.isfinite(numbers).all():
+                raise OptionError(f"wald({name})", "finite numbers", "NaN or infinity")
         # In standard errors, and rows of length 1: what depends on what is no question of units.
         error = np.sqrt(np.diag(self.covariance))
         scaled = R * error

@@ -23,18 +23,24 @@ Matrix = Any
 _FULL, _PRODUCTS = 768, 2e9
 #: A feature that varies by less than so much of its size is constant: float64 holds hardly more of it.
 _VARIES = 64.0 * float(np.finfo(np.float64).eps)
-#: A variance below this is not one of whole digits.
-_LEAST_VARIANCE = 1e-280
+#: A variance below this is not one of whole digits, or coefficients of such a feature are more than float32 holds.
+_LEAST_VARIANCE, _LEAST_OF_FLOAT32 = 1e-280, 1e-64
+
+
+class ConstantFeatureWarning(UserWarning):
+    """A feature varies by so little beside its mean that it is taken for constant."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """W = V·Tᵀ and b = u·c − W·μ; ``T`` (D, D), or (D,) for a diagonal. Where a row is 0, a feature stays out."""
+    """W = V·Tᵀ and b = u·c − W·μ; ``T`` (D, D), or (D,) for a diagonal. Where a row is 0, a feature stays out.
+    ``hidden``: the features that vary, but by so little beside their mean that they stay out."""
 
     mean: Matrix
     T: Matrix
     u: float
     intercept: bool
+    hidden: tuple[int, ...] = ()
 
     def weights(self, V: Matrix, c: Matrix) -> tuple[Matrix, Matrix]:
         """(W, b)."""
@@ -68,13 +74,16 @@ def scaling_of(examples: Examples, weight: Matrix, intercept: bool, penalty: flo
     center = mean if intercept else np.zeros_like(mean)
     with np.errstate(over="ignore", invalid="ignore"):
         variance = variance + (mean - center) ** 2
-    _require_squares(variance, least=0.0 if penalty else _LEAST_VARIANCE)
-    variance = np.where(varies(np.sqrt(variance), center), variance, 0.0)
+    least = _LEAST_VARIANCE if examples.dtype == np.float64 else _LEAST_OF_FLOAT32
+    _require_squares(variance, least=0.0 if penalty else least)
+    seen = varies(np.sqrt(variance), center)
+    hidden = tuple(np.flatnonzero(~seen & (variance > 0.0)).tolist())
+    variance = np.where(seen, variance, 0.0)
     u = bend**-0.5
     # A feature that does not vary stays out: what it could do the intercept does.
     unit = np.where(variance > 0.0, 1.0 / np.sqrt(np.where(variance > 0.0, bend * variance + penalty, 1.0)), 0.0)
     if not full or examples.features > _FULL:
-        return Scaling(mean, unit, u, intercept)
+        return Scaling(mean, unit, u, intercept, hidden)
     step = max(1, examples.count // _sample(examples.features))
     chosen = np.arange(0, examples.count, step)
     some = weight[chosen]
@@ -84,7 +93,7 @@ def scaling_of(examples: Examples, weight: Matrix, intercept: bool, penalty: flo
     wanted = np.sqrt(bend * variance) * unit
     gram *= np.outer(wanted / found, wanted / found)
     gram[np.diag_indices(len(unit))] = 1.0
-    return Scaling(mean, _inverse_root(gram, unit), u, intercept)
+    return Scaling(mean, _inverse_root(gram, unit), u, intercept, hidden)
 
 
 def _sample(features: int) -> int:
@@ -157,7 +166,7 @@ def _require_squares(variance: Matrix, *, least: float) -> None:
         size = "less" if np.isfinite(variance[wrong[0]]) else "more"
         raise DataError(
             "fit(X)",
-            f"features that vary by {math.sqrt(_LEAST_VARIANCE):g} to 1e+150",
+            f"features that vary by {math.sqrt(least):g} to 1e+150",
             f"one that varies by {size}, number {wrong[0]} counted from 0",
             "Write it in another unit.",
         )

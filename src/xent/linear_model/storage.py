@@ -40,9 +40,9 @@ def save(model: SoftmaxRegression, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     KindError
-        Another estimator.
+        Another estimator; names of classes that are neither numbers nor text, or end in NUL.
     OptionError
-        A parameter that is no name or number, such as a ``Loss``.
+        A parameter that is no name or number, such as a ``Loss``; a model of a loss that changes scores.
     sklearn.exceptions.NotFittedError
     OSError
         The file cannot be written.
@@ -62,6 +62,11 @@ def save(model: SoftmaxRegression, path: str | os.PathLike[str]) -> None:
     if _ESTIMATORS.get(name) is not type(model):
         raise KindError("save(model)", " or ".join(_ESTIMATORS), name)
     check_is_fitted(model)
+    if model._scores_of_loss is not None:
+        raise OptionError(
+            "save(model), loss=", "a loss that leaves scores as they are", "one that changes them",
+            "Predictions depend on it, and this file holds numbers and names alone: joblib.dump(model, path).",
+        )  # fmt: skip
     options = model.get_params(deep=False)
     arrays: dict[str, Any] = {}
     values: dict[str, Any] = {}
@@ -131,7 +136,10 @@ def _as_text(array: Any, key: str) -> Any:
     if array.dtype.hasobject:
         if not all(isinstance(x, str) for x in array.flat):
             raise KindError(key, "numbers or text", "other Python objects")
-        return array.astype(str)
+        text = array.astype(str)
+        if (text.astype(object) != array).any():  # an array of text ends each where only NUL follows
+            raise KindError(key, "names that do not end in NUL", "one that does")
+        return text
     return array
 
 

@@ -11,9 +11,10 @@ from xent.evaluate.readers.npz import NpzTable
 from xent.evaluate.readers.parquet import ParquetTable
 from xent.evaluate.readers.table import Table
 
+PARQUET = (".parquet", ".pq")
 _CSV = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 _READERS: tuple[tuple[tuple[str, ...], type], ...] = (
-    ((".parquet", ".pq"), ParquetTable),
+    (PARQUET, ParquetTable),
     (_CSV, CsvTable),
     ((".arrow", ".feather", ".ipc"), IpcTable),
     ((".npz",), NpzTable),
