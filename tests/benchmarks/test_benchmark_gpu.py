@@ -29,19 +29,23 @@ from benchmarks._gpu_cases import (
     PLAIN,
     QUACK,
     READ,
+    TITLES,
     TYPED,
     Z_LOSS,
     Target,
     chosen,
 )
+from benchmarks._gpu_dense import dense
 from benchmarks._gpu_exact import exact, wrong_binary, wrong_mean, wrong_rows
 from benchmarks._gpu_make import checked, data, evaluated, tried
 from benchmarks._gpu_turns import Device, Peer, alternate, fastest
+from benchmarks._gpu_ways import way_of
 
 import xent
-from benchmarks import _gpu_fresh, _gpu_peers, _gpu_results, gpu
+from benchmarks import _gpu_dense, _gpu_fresh, _gpu_peers, _gpu_results, _gpu_ways, gpu
 
 ROOT = Path(__file__).resolve().parents[2]
+DENSE = [group for group in PEERS if group.startswith(("binary", "distribution"))]
 NOT_INSTALLED = {"absent": "not installed (No module named 'quack')"}
 
 
@@ -145,10 +149,15 @@ def test_the_cases_are_those_of_the_targets() -> None:
         assert full["train", f"{name} bfloat16"] == {"bandwidth", "best"}
         assert full["train", f"{name} float32"] == {"bandwidth"}
         assert full["forward", f"{name} bfloat16"] == full["entropy", f"{name} bfloat16"] == {"bandwidth"}
+    assert full["scaled", "8192×128256 bfloat16"] == full["rows", "65536×1000 bfloat16"] == set()
+    for group in ("distribution", "distribution forward", "binary", "binary forward", "binary rows"):
+        assert {OURS, TYPED, EAGER, COMPILED} < set(PEERS[group])
+        assert group in {each.group for each in CASES}
     for name in ("65536×1000 bfloat16", "1000000×10 float32"):
         assert full["train", name] == {"faster", "best"}
     for each in CASES:
         assert {target.peer for target in each.targets} <= {"", *PEERS[each.group]}
+        assert each.group in TITLES
     assert {each.group for each in chosen("first", quick=False)} == {"first"}
     assert {each.shape for each in chosen("×10 ", quick=True)} == {(1_000_000, 10)}
     assert chosen("nothing of the kind", quick=False) == []
@@ -228,11 +237,12 @@ def small(dtype: Any = torch.float32) -> tuple[Any, Any]:
 
 @pytest.fixture
 def _without_torch_compile(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_gpu_peers, "compiled", lambda *_: {"absent": "left out"})
+    for module in (_gpu_peers, _gpu_ways):
+        monkeypatch.setattr(module, "compiled", lambda *_: {"absent": "left out"})
 
 
 @pytest.mark.usefixtures("_without_torch_compile")
-@pytest.mark.parametrize("group", ["train", "forward", "likelihood"])
+@pytest.mark.parametrize("group", ["train", "scaled", "rows", "forward", "likelihood"])
 def test_a_peer_that_is_absent_or_wrong_is_named(group: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("quack", "flash_attn"):
         monkeypatch.setitem(sys.modules, module, None)
@@ -276,7 +286,7 @@ def test_what_xent_computes_is_right_in_every_group() -> None:
     z, y = small()
     groups = {
         "options": _gpu_peers._options(z, y),
-        "binary": _gpu_peers._binary(z, (), Clock().device()),
+        **{group: dense(group, z, (), Clock().device()) for group in DENSE},
         "entropy": _gpu_peers._entropy(z.detach(), y, (), Clock().device()),
     }
     for group, found in groups.items():
@@ -285,6 +295,75 @@ def test_what_xent_computes_is_right_in_every_group() -> None:
             if name != COMPILED:
                 assert isinstance(peer, Peer), (group, name, peer)
     assert TYPED in groups["entropy"]
+
+
+class Above(torch.autograd.Function):
+    """As it is, and asked for its gradient it keeps what came from above."""
+
+    seen: list[Any] = []  # noqa: RUF012
+
+    @staticmethod
+    def forward(_: Any, loss: Any) -> Any:
+        return loss.clone()
+
+    @staticmethod
+    def backward(_: Any, above: Any) -> Any:
+        Above.seen.append(above)
+        return above
+
+
+@pytest.mark.parametrize(
+    ("group", "above"),
+    [
+        ("train", torch.tensor(1.0)),
+        ("scaled", torch.tensor(0.25)),
+        ("rows", torch.linspace(0.5, 1.5, 20) / 20),
+        ("binary rows", (torch.linspace(0.5, 1.5, 20) / 140)[:, None].expand(20, 7)),
+    ],
+)
+def test_what_comes_from_above_is_that_of_the_group(group: str, above: Any) -> None:
+    z, y = small()
+    truth = (z.detach() > 0).float() if group.startswith("binary") else y
+    F = torch.nn.functional
+    function = F.binary_cross_entropy_with_logits if group.startswith("binary") else F.cross_entropy
+    Above.seen.clear()
+    loss = lambda z, y, how: Above.apply(function(z, y, reduction=how))  # noqa: E731
+    way_of(group, z).peer(loss, z, truth).call()
+    torch.testing.assert_close(Above.seen, [above])
+
+
+@pytest.mark.usefixtures("_without_torch_compile")
+@pytest.mark.parametrize("group", ["scaled", "rows", *DENSE])
+def test_who_takes_what_comes_from_above_for_something_else_is_wrong(
+    group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Deaf(torch.autograd.Function):
+        @staticmethod
+        def forward(_: Any, loss: Any) -> Any:
+            return loss.clone()
+
+        @staticmethod
+        def backward(_: Any, above: Any) -> Any:
+            return torch.full_like(above, 2.0 / above.numel())
+
+    def wrong(function: Any) -> Any:
+        return lambda z, y, reduction: Deaf.apply(function(z, y, reduction=reduction))
+
+    F = torch.nn.functional
+    z, y = small()
+    if group in DENSE:
+        for name in ("cross_entropy", "binary_cross_entropy_with_logits"):
+            monkeypatch.setattr(_gpu_dense.F, name, wrong(getattr(F, name)))
+        found = dense(group, z, (), Clock().device())
+    else:
+        monkeypatch.setattr(_gpu_peers, "LOSSES", {LIGER: lambda: wrong(F.cross_entropy)})
+        found = _gpu_peers._losses(group, z, y, (), Clock().device())
+    peer = found[EAGER if group in DENSE else LIGER]
+    if group.endswith("forward"):
+        assert isinstance(peer, Peer)
+    else:
+        assert isinstance(peer, dict)
+        assert re.match("gradient .*off", peer["wrong"])
 
 
 def test_an_error_is_said_in_one_line_without_the_folders_of_the_machine() -> None:
@@ -342,6 +421,12 @@ def test_a_wrong_binary_loss_is_seen() -> None:
     assert str(wrong_binary(z, t, 1.01 * value, gradient)).startswith("loss ")
     assert str(wrong_binary(z, t, value, -gradient)).startswith("gradient off")
     assert wrong_binary(z, t, value, None) == "no gradient"
+    assert wrong_binary(z, t, value, None, trains=False) is None
+    weight = torch.linspace(0.5, 1.5, 20)
+    assert str(wrong_binary(z, t, value, gradient, weight=weight)).startswith("loss ")
+    weighted = torch.nn.functional.binary_cross_entropy_with_logits(z, t, weight=weight[:, None])
+    (gradient,) = torch.autograd.grad(weighted, z)
+    assert wrong_binary(z, t, weighted, gradient, weight=weight) is None
 
 
 # The script
