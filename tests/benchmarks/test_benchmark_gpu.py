@@ -100,10 +100,12 @@ def test_a_case_without_targets_says_so() -> None:
 
 def results(*cases: dict[str, Any], **changed: Any) -> dict[str, Any]:
     shown = {"GPU": "A GPU", "load before": "0.1 0.0 0.0", "triton": "3.9.0"}
-    return {
-        "date": "2026-01-02 03:04 UTC", "command": "python -m benchmarks.gpu", "quick": False, "rounds": 51,
-        "machine": shown, "kernel": "gpu", "cases": list(cases), **changed,
+    run = {
+        "date": "2026-01-02 03:04 UTC", "command": "python -m benchmarks.gpu", "rounds": 51, "machine": shown,
+        "kernel": changed.pop("kernel", "gpu"),
     }  # fmt: skip
+    every = [{"run": 0, "seconds": 1.0} | each for each in cases]
+    return {"quick": False, "runs": [run], "cases": every, "missing": [], **changed}
 
 
 def test_the_page_shows_every_peer_every_bandwidth_and_every_verdict() -> None:
@@ -128,12 +130,42 @@ def test_the_page_shows_every_peer_every_bandwidth_and_every_verdict() -> None:
     assert "| triton | 3.9.0 |" in page
     assert "did not run" not in page
     assert "smoke test" not in page
+    assert "Not measured yet" not in page
+    assert "| run |" not in page
 
 
 def test_the_page_warns_of_a_smoke_test_and_of_another_kernel() -> None:
     page = _gpu_results.report(results(quick=True, kernel="composed ran; Triton is not installed here"))
     assert "Sizes of a smoke test" in page
     assert "**The GPU kernels did not run: composed ran; Triton is not installed here.**" in page
+
+
+def test_the_page_names_what_is_missing_and_how_to_go_on() -> None:
+    missing = [["train", "4×3 bfloat16"], ["train", "4×3 float32"], ["memory", "4×3 bfloat16"]]
+    page = _gpu_results.report(results(missing=missing, quick=True))
+    assert (
+        "**Not measured yet: train 4×3 bfloat16, 4×3 float32; memory 4×3 bfloat16.** "
+        "`python -m benchmarks.gpu --quick` goes on with them.\n" in page
+    )
+
+
+def test_the_page_of_two_runs_says_which_case_is_of_which() -> None:
+    found = results(case("train", {OURS: 1.0}), case("memory", {OURS: 1.0}))
+    other = {"date": "2026-01-02 05:06 UTC", "command": "python -m benchmarks.gpu --only memory", "rounds": 5}
+    busy = found["runs"][0]["machine"] | {"load before": "3.0 0.0 0.0", "triton": "3.9.1"}
+    found["runs"].append(found["runs"][0] | other | {"machine": busy, "kernel": "composed ran; why"})
+    found["cases"][1]["run"] = 1
+    page = _gpu_results.report(found)
+    assert (
+        "Measured in 2 runs: (1) 2026-01-02 03:04 UTC by `python -m benchmarks.gpu`, (2) 2026-01-02 05:06 UTC by "
+        "`python -m benchmarks.gpu --only memory`. Figures are medians of 51 (run 1), 5 (run 2) rounds" in page
+    )
+    assert "| GPU | A GPU |" in page
+    assert "| triton | 3.9.0 (run 1), 3.9.1 (run 2) |" in page
+    assert "load 3 before the run" in page
+    assert "did not run: composed ran; why" in page
+    ends = re.findall(r"^\| 4×3 bfloat16 \|.*\| no target \| (\d) \|$", page, re.MULTILINE)
+    assert ends == ["1", "2"]
 
 
 def test_a_line_names_the_case_and_its_peers() -> None:
@@ -161,10 +193,6 @@ def test_the_cases_are_those_of_the_targets() -> None:
     assert {each.group for each in chosen("first", quick=False)} == {"first"}
     assert {each.shape for each in chosen("×10 ", quick=True)} == {(1_000_000, 10)}
     assert chosen("nothing of the kind", quick=False) == []
-
-
-def test_a_file_is_named_by_the_gpu() -> None:
-    assert gpu.slug("NVIDIA H200") == "nvidia-h200"
 
 
 # The turns
@@ -459,24 +487,10 @@ def test_a_case_that_is_not_there() -> None:
     assert "expected a part of one of" in done.stderr
 
 
-def test_what_is_printed_is_written_and_committed_pages_are_what_their_samples_say(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    found = results(case("train", {OURS: 1.0, COPY: 0.8}, SHARE))
-    monkeypatch.setattr(gpu, "missing", lambda: None)
-    monkeypatch.setattr(gpu, "measure", lambda *_: found)
-    monkeypatch.setattr(sys, "argv", ["gpu", "--out", str(tmp_path)])
-    gpu.main()
-    (written,) = tmp_path.glob("*.json")
-    assert written.name == "gpu-a-gpu-2026-01-02.json"
-    assert written.with_suffix(".md").read_text(encoding="utf-8") == capsys.readouterr().out
-    for file in (written, *sorted((ROOT / "benchmarks" / "results").glob("gpu-*.json"))):
+def test_committed_pages_are_what_their_samples_say() -> None:
+    for file in sorted((ROOT / "benchmarks" / "results").glob("gpu-*.json")):
         made = _gpu_results.report(json.loads(file.read_text(encoding="utf-8")))
         assert made == file.with_suffix(".md").read_text(encoding="utf-8"), file.name
-    monkeypatch.setattr(sys, "argv", ["gpu", "--check", "--out", str(tmp_path)])
-    with pytest.raises(SystemExit) as ended:
-        gpu.main()
-    assert ended.value.code == 1
 
 
 def test_a_case_is_measured_in_turns_and_one_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
