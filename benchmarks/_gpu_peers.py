@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +15,6 @@ from benchmarks import _gpu_exact
 from benchmarks._gpu_cases import (
     CAPPED,
     COMPILED,
-    COPY,
     EAGER,
     FLASH,
     FOCAL,
@@ -30,14 +29,13 @@ from benchmarks._gpu_cases import (
     Z_LOSS,
     Case,
 )
-from benchmarks._gpu_exact import OfRows, exact, surprisal, wrong_binary, wrong_mean, wrong_rows
-from benchmarks._gpu_make import Found, checked, compiled, copied, data, evaluated, read, trained
+from benchmarks._gpu_dense import dense
+from benchmarks._gpu_exact import OfRows, exact, surprisal, wrong_mean, wrong_rows
+from benchmarks._gpu_make import Found, checked, compiled, data, evaluated, read, trained
 from benchmarks._gpu_turns import Device, Peer
+from benchmarks._gpu_ways import Loss, Modes, Way, way_of
 
-#: From scores (N, K), labels (N,) and "mean" or "none" to the loss.
-Loss: TypeAlias = Callable[[Any, Any, str], Any]
-Modes: TypeAlias = tuple[str, ...]
-#: Of torch.compile; a smoke test takes the first.
+#: A smoke test takes the first.
 _MODES: Modes = ("default", "max-autotune-no-cudagraphs")
 
 
@@ -78,8 +76,8 @@ def peers_of(case: Case, device: Device, *, quick: bool) -> tuple[dict[str, Foun
     """(every peer of the case by its name, in the order of its columns; the bytes of the scores)."""
     modes = _MODES[: 1 if quick else None]
     z, y = data(case.at(quick), getattr(torch, case.dtype))
-    if case.group == "binary":
-        found = _binary(z, modes, device)
+    if case.group.startswith(("binary", "distribution")):
+        found = dense(case.group, z, modes, device)
     elif case.group == "entropy":
         found = _entropy(z.detach(), y, modes, device)
     elif case.group == "options":
@@ -91,39 +89,27 @@ def peers_of(case: Case, device: Device, *, quick: bool) -> tuple[dict[str, Foun
 
 def _losses(group: str, z: Any, y: Any, modes: Modes, device: Device) -> dict[str, Found]:
     """The loss of labels, with its gradient or without."""
-    expected, trains = exact(z, y), group in ("train", "memory")
-    reduction = "none" if group == "likelihood" else "mean"
-    if not trains:
+    way = way_of(group, z)
+    expected = exact(z, y, weight=way.weight)
+    if not way.trains:
         z = z.detach()
 
     def right(value: Any, gradient: Any) -> str | None:
-        if reduction == "none":
+        if group == "likelihood":
             return wrong_rows(expected, value)
-        return wrong_mean(expected, value, gradient, trains=trains)
+        return wrong_mean(expected, value, gradient, trains=way.trains)
 
-    def peer(loss: Loss, scores: Any, note: str = "", prepare: Callable[[], None] = lambda: None) -> Peer:
-        def run() -> Any:
-            return loss(scores, y, reduction)
-
-        return trained(run, scores, note, prepare) if trains else evaluated(run, note, prepare)
-
-    def with_torch_compile(mode: str) -> Peer:
-        ready = torch.compile(F.cross_entropy, mode=mode, dynamic=False, fullgraph=True)
-        return peer(lambda z, y, reduction: ready(z, y, reduction=reduction), z)
-
-    found = {name: checked(partial(_of_loss, make, name, z, peer), right) for name, make in LOSSES.items()}
-    found[COMPILED] = compiled(modes, with_torch_compile, right, device)
-    if group == "train":
-        found[COPY] = copied(z)
-    elif not trains:
-        found[READ] = read(z, device)
+    found = {name: checked(partial(_of_loss, make, name, z, y, way), right) for name, make in LOSSES.items()}
+    found[COMPILED] = way.compiled(F.cross_entropy, z, y, modes, right, device)
+    if group != "memory":
+        found[PEERS[group][-1]] = way.bound(z, device)  # type: ignore[index]
     return found
 
 
-def _of_loss(make: Callable[[], Loss], name: str, z: Any, peer: Callable[..., Peer]) -> Peer:
+def _of_loss(make: Callable[[], Loss], name: str, z: Any, y: Any, way: Way) -> Peer:
     loss = make()
     if name != LIGER:
-        return peer(loss, z)
+        return way.peer(loss, z, y)
     own = torch.empty_like(z).requires_grad_(z.requires_grad)
 
     def anew() -> None:
@@ -131,7 +117,7 @@ def _of_loss(make: Callable[[], Loss], name: str, z: Any, peer: Callable[..., Pe
             own.copy_(z)
 
     note = "it may write its gradient over the scores, which are therefore made anew before each call, outside the time"
-    return peer(loss, own, note, anew)
+    return way.peer(loss, own, y, note, anew)
 
 
 def _entropy(z: Any, y: Any, modes: Modes, device: Device) -> dict[str, Found]:
@@ -159,24 +145,6 @@ def _entropy(z: Any, y: Any, modes: Modes, device: Device) -> dict[str, Found]:
         ),
         COMPILED: compiled(modes, with_torch_compile, right, device),
         READ: read(z, device),
-    }
-
-
-def _binary(z: Any, modes: Modes, device: Device) -> dict[str, Found]:
-    t = torch.randint(2, z.shape, generator=torch.Generator(z.device).manual_seed(1), device=z.device).to(z.dtype)
-
-    def right(value: Any, gradient: Any) -> str | None:
-        return wrong_binary(z, t, value, gradient)
-
-    def with_torch_compile(mode: str) -> Peer:
-        ready = torch.compile(F.binary_cross_entropy_with_logits, mode=mode, dynamic=False, fullgraph=True)
-        return trained(lambda: ready(z, t), z)
-
-    return {
-        OURS: checked(lambda: trained(lambda: X.binary_cross_entropy_with_logits(z, t), z), right),
-        EAGER: checked(lambda: trained(lambda: F.binary_cross_entropy_with_logits(z, t), z), right),
-        COMPILED: compiled(modes, with_torch_compile, right, device),
-        COPY: copied(z),
     }
 
 

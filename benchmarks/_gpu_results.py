@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from statistics import median
 from typing import Any
 
 from benchmarks._gpu_cases import COPY, NOT_HERE, PEERS, READ, RIVALS, TITLES
 from benchmarks._results import figure, markdown, warnings_of
 
-# In a file of results a case is {"group", "name", "targets", "bytes", "peers"}; a peer is {"samples", "note"},
-# {"absent": why} or {"wrong": what}; ours is the first of PEERS[group].
+# A file of results is {"quick", "runs", "cases", "missing"}. A run is {"date", "command", "rounds", "kernel",
+# "machine"}. A case is {"run", "seconds", "group", "name", "targets", "bytes", "peers"}: its run by its place, and the
+# seconds that measuring it took. A peer is {"samples", "note"}, {"absent": why} or {"wrong": what}; ours is the first
+# of PEERS[group]. What is missing is [group, name].
 
 #: How many times the scores' bytes each of these moves.
 _MOVES = {COPY: 2, READ: 1}
@@ -111,27 +114,66 @@ def tally(cases: list[dict[str, Any]]) -> str:
 
 def report(results: dict[str, Any]) -> str:
     """The whole page in Markdown."""
-    lines = ["# Cross-entropy on a GPU", "", *warnings_of(results)]
-    if results["kernel"] != "gpu":
-        lines += [f"**The GPU kernels did not run: {results['kernel']}.**", ""]
+    runs, several = results["runs"], len(results["runs"]) > 1
+    busiest = max(runs, key=lambda run: float(run["machine"]["load before"].split()[0]))
+    lines = ["# Cross-entropy on a GPU", "", *warnings_of({**busiest, "quick": results["quick"]})]
+    for kernel in dict.fromkeys(run["kernel"] for run in runs if run["kernel"] != "gpu"):
+        lines += [f"**The GPU kernels did not run: {kernel}.**", ""]
+    lines += _missing(results)
     lines += [
-        f"Measured {results['date']} by `{results['command']}`. Figures are medians of {results['rounds']} rounds by "
+        f"Measured {_when(runs)}. Figures are medians of {_of_runs([run['rounds'] for run in runs])} rounds by "
         "the device's own events; in every round all peers of a case take a turn in one process, in another order. "
         "Before each call the second-level cache is emptied by reading other memory, and the call is queued while that "
         "lasts, so that the time is the device's. (…×) is the peer's time over ours. The bandwidth of `copy` and "
-        "`read` is that of the same tensor in the same rounds. Every result was held to float64 before it was timed. "
-        "Memory is of one call of a warm peer; a first call is the median of fresh processes.",
+        "`read` is that of the same tensor, the scores, in the same rounds. Every result was held to float64 before it "
+        "was timed. Memory is of one call of a warm peer; a first call is the median of fresh processes.",
         "",
-        *markdown(["machine", ""], [[k, v] for k, v in results["machine"].items()]),
+        *markdown(["machine", ""], _machines(runs)),
     ]
     for group in dict.fromkeys(case["group"] for case in results["cases"]):
         cases = [case for case in results["cases"] if case["group"] == group]
-        columns = PEERS[group]  # type: ignore[index]
-        rows = [[case["name"], *(cell(case, name) for name in columns), verdicts(case)] for case in cases]
-        lines += ["", f"## {TITLES[group]}", "", *markdown(["", *columns, "targets"], rows), *_notes(cases)]  # type: ignore[index]
+        columns = PEERS[group]
+        head = ["", *columns, "targets", *["run"] * several]
+        rows = [
+            [case["name"], *(cell(case, name) for name in columns), verdicts(case), *[str(case["run"] + 1)] * several]
+            for case in cases
+        ]
+        lines += ["", f"## {TITLES[group]}", "", *markdown(head, rows), *_notes(cases)]
     lines += [line for name, why in NOT_HERE.items() for line in ("", f"{name}: {why}.")]
     lines += ["", tally(results["cases"])]
     return "\n".join(lines) + "\n"
+
+
+def named(cases: Iterable[tuple[str, str]]) -> str:
+    """(group, name) of cases in words."""
+    found: dict[str, list[str]] = {}
+    for group, name in cases:
+        found.setdefault(group, []).append(name)
+    return "; ".join(f"{group} {', '.join(names)}" for group, names in found.items())
+
+
+def _missing(results: dict[str, Any]) -> list[str]:
+    if not results["missing"]:
+        return []
+    command = f"python -m benchmarks.gpu{' --quick' * results['quick']}"
+    return [f"**Not measured yet: {named(results['missing'])}.** `{command}` goes on with them.", ""]
+
+
+def _when(runs: list[dict[str, Any]]) -> str:
+    said = [f"{run['date']} by `{run['command']}`" for run in runs]
+    if len(said) == 1:
+        return said[0]
+    return f"in {len(said)} runs: {', '.join(f'({i}) {one}' for i, one in enumerate(said, 1))}"
+
+
+def _of_runs(found: list[Any]) -> str:
+    """What is the same in every run; where they differ, that of each."""
+    return str(found[0]) if len(set(found)) == 1 else ", ".join(f"{x} (run {i})" for i, x in enumerate(found, 1))
+
+
+def _machines(runs: list[dict[str, Any]]) -> list[list[str]]:
+    names = dict.fromkeys(name for run in runs for name in run["machine"])
+    return [[name, _of_runs([run["machine"].get(name, "unknown") for run in runs])] for name in names]
 
 
 def _notes(cases: list[dict[str, Any]]) -> list[str]:

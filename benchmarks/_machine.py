@@ -86,6 +86,7 @@ def slug(machine: dict[str, str]) -> str:
 
 def shown(arguments: list[str]) -> list[str]:
     """The arguments without the folder of the results, which is of no interest and may name a person."""
+    arguments = [argument for argument in arguments if not argument.startswith("--out=")]
     at = arguments.index("--out") if "--out" in arguments else len(arguments)
     return arguments[:at] + arguments[at + 2 :]
 

@@ -1,9 +1,12 @@
 """xent on a GPU against a plain copy, PyTorch, torch.compile, Liger, QuACK and flash-attention; targets judged.
 
 Run from the root, on a machine with a CUDA device: ``python -m benchmarks.gpu [--quick] [--only TEXT] [--rounds N]
-[--out FOLDER]``. Prints the page of results and writes it, and a JSON file with all samples, to benchmarks/results; a
-line a case goes to stderr as it is measured. Whoever is not installed is absent, with the reason in the table. Exit
-status 2 without a device, 1 with ``--check`` where a target is missed.
+[--limit SECONDS] [--again] [--out FOLDER]``. Prints the page of results. The page, and a JSON file with all samples,
+are written to benchmarks/results after every case, which takes a line on stderr: whatever ends a run, what it has
+measured is there, and the page names what is missing. The same command goes on: cases that the file has of the same
+software and rounds are left as they are, others are added to it. ``--limit`` ends a run by itself before a case that
+would take too long, with the command that goes on. Whoever is not installed is absent, with the reason in the table.
+Exit status 2 without a device, 1 with ``--check`` where a target is missed, 3 where ``--limit`` has left cases.
 
 How it is measured: by the device's own events, all peers of a case in turns, each warm, with nothing of the scores in
 the cache, the device busy until the call is queued (``_gpu_turns``); each peer's result is held to float64 before it is
@@ -14,52 +17,75 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
-import re
+import hashlib
 import shlex
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from benchmarks import _machine
 from benchmarks._gpu_cases import CASES, Case, chosen
-from benchmarks._gpu_results import judged, line, report
+from benchmarks._gpu_record import HOST, Record, opened
+from benchmarks._gpu_results import judged, line, named, report
 
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
 _PACKAGES = ("torch", "triton", "liger-kernel", "quack-kernels", "flash-attn")
-#: Of the processor that starts the kernels.
-_HOST = ("processor", "processors", "memory", "system", "load before", "Python")
 
 
 def main() -> None:
-    """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Measure, write, print."""
+    begun = monotonic()
+    given, cases = arguments()
+    why = missing()
+    if why is not None:
+        _say(f"nothing to measure: {why}")
+        sys.exit(2)
+    record = opened(given.out, run_of(given), quick=given.quick)
+    record.write()
+    if given.again:
+        record.drop(cases)
+    left = record.left(cases)
+    if len(left) < len(cases):
+        done = f"{len(cases) - len(left)} of {len(cases)} cases (--again measures them anew)"
+        _say(f"{record.file.name} has {done}; " + (f"goes on with {_names(left, given)}" if left else "none is left"))
+    left = measure(left, given, record, begun)
+    sys.stdout.write(report(record.results()))
+    if left:
+        _say(f"ended by --limit {given.limit:g} after {monotonic() - begun:.0f} s. Left: {_names(left, given)}")
+        _say(f"go on with: python -m benchmarks.gpu {shlex.join(x for x in sys.argv[1:] if x != '--again')}")
+    asked = {case.key(given.quick) for case in cases}
+    found = [case for case in record.cases if (case["group"], case["name"]) in asked]
+    if given.check and any(verdict.startswith("missed") for case in found for *_, verdict in judged(case)):
+        sys.exit(1)
+    sys.exit(3 if left else 0)
+
+
+def arguments() -> tuple[argparse.Namespace, list[Case]]:
+    """(what is given, the cases that are asked for)."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("--quick", action="store_true", help="few rows: shows that it runs, and nothing else")
     parser.add_argument("--only", default="", help="cases whose group and name hold this text, such as 'memory'")
     parser.add_argument("--rounds", type=int, default=51, help="samples of each peer")
-    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument(
+        "--limit", type=float, help="seconds: no case is started that, as long as the longest, ends later"
+    )
+    parser.add_argument("--again", action="store_true", help="measure anew what the file has already")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="where the page is, or is looked for to go on")
     parser.add_argument("--check", action="store_true", help="exit with status 1 where a target is missed")
     given = parser.parse_args()
     cases = chosen(given.only, quick=given.quick)
     if given.rounds < 1 or not cases:
-        names = sorted(f"{case.group} {case.name(given.quick)}" for case in CASES)
+        names = sorted(case.title(given.quick) for case in CASES)
         parser.error(f"--rounds: expected 1 or more; --only: expected a part of one of {', '.join(names)}")
-    why = missing()
-    if why is not None:
-        print(f"benchmarks.gpu: nothing to measure: {why}", file=sys.stderr)
-        sys.exit(2)
-    results = measure(cases, given)
-    page = report(results)
-    sys.stdout.write(page)
-    given.out.mkdir(parents=True, exist_ok=True)
-    name = f"gpu-{slug(results['machine']['GPU'])}-{results['date'][:10]}{'-quick' * given.quick}"
-    (given.out / f"{name}.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    (given.out / f"{name}.md").write_text(page, encoding="utf-8")
-    if given.check and any(found.startswith("missed") for case in results["cases"] for *_, found in judged(case)):
-        sys.exit(1)
+    if given.limit is not None and not given.limit > 0:
+        parser.error(f"--limit: expected more than 0 seconds, got {given.limit:g}")
+    return given, cases
 
 
 def missing() -> str | None:
@@ -71,34 +97,48 @@ def missing() -> str | None:
     return None if torch.cuda.is_available() else "PyTorch finds no CUDA device"
 
 
-def measure(cases: list[Case], given: argparse.Namespace) -> dict[str, Any]:
-    """The results."""
-    import torch
-
-    from benchmarks._gpu_turns import device
-
-    results: dict[str, Any] = {
+def run_of(given: argparse.Namespace) -> dict[str, Any]:
+    """When, by which command and where the cases of this run are measured."""
+    return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "command": f"python -m benchmarks.gpu {shlex.join(_machine.shown(sys.argv[1:]))}".strip(),
-        "quick": given.quick,
         "rounds": given.rounds,
-        "machine": describe(),
         "kernel": kernel(),
-        "cases": [],
+        "machine": describe(),
     }
-    with_events = device()
-    for case in cases:
-        peers, size = _measured(case, given, with_events)
-        gc.collect()
-        torch.cuda.empty_cache()
+
+
+def measure(cases: list[Case], given: argparse.Namespace, record: Record, begun: float) -> list[Case]:
+    """Measure one after the other, each written when it is done. Returns those that the limit leaves."""
+    import torch
+
+    from benchmarks import _gpu_turns
+
+    if not cases:
+        return []
+    device, longest = _gpu_turns.device(), 0.0
+    for at, case in enumerate(cases):
+        start = monotonic()
+        if given.limit is not None and start - begun + longest > given.limit:
+            return cases[at:]
+        _say(f"{at + 1} of {len(cases)}, at {start - begun:.0f} s: {case.title(given.quick)}")
+        peers, size = _measured(case, given, device)
+        seconds = monotonic() - start
+        longest = max(longest, seconds)
         found = {
+            "seconds": round(seconds, 1),
             "group": case.group,
             "name": case.name(given.quick),
             "targets": [asdict(each) for each in case.targets],
+            "bytes": size,
+            "peers": peers,
         }
-        results["cases"].append(found | {"bytes": size, "peers": peers})
-        print(line(results["cases"][-1]), file=sys.stderr, flush=True)
-    return results
+        record.add(found)
+        print(f"{line(found)} | {seconds:.0f} s", file=sys.stderr, flush=True)
+        gc.collect()
+        torch.cuda.empty_cache()
+        device.wait()  # a device that a peer has broken fails here, rather than in every case to come
+    return []
 
 
 def _measured(case: Case, given: argparse.Namespace, device: Any) -> tuple[dict[str, Any], int]:
@@ -147,8 +187,9 @@ def describe() -> dict[str, str]:
         "GPU's second-level cache": "unknown" if cache is None else f"{cache / 2**20:.0f} MiB",
         "GPU's capability": f"{card.major}.{card.minor}",
         "CUDA or ROCm of PyTorch": str(torch.version.cuda or torch.version.hip),
-        **{name: host[name] for name in _HOST},
+        **{name: host[name] for name in HOST},
         **{name: _version(name) for name in _PACKAGES},
+        "xent's source": source(),
     }
 
 
@@ -163,9 +204,22 @@ def kernel() -> str:
     return "gpu" if found.chosen == "gpu" else f"{found.chosen} ran; {found.refusals.get('gpu', 'it was not asked')}"
 
 
-def slug(name: str) -> str:
-    """The name of the GPU as a part of a file name."""
-    return "-".join(re.findall(r"[a-z0-9]+", name.lower()))
+def source() -> str:
+    """A digest of xent's own files: figures of other kernels are not gone on with."""
+    import xent
+
+    folder, found = Path(xent.__file__).parent, hashlib.sha256()
+    for file in sorted(folder.rglob("*.py")):
+        found.update(str(file.relative_to(folder)).encode() + b"\0" + file.read_bytes())
+    return found.hexdigest()[:12]
+
+
+def _names(cases: list[Case], given: argparse.Namespace) -> str:
+    return named(case.key(given.quick) for case in cases)
+
+
+def _say(text: str) -> None:
+    print(f"benchmarks.gpu: {text}", file=sys.stderr, flush=True)
 
 
 def _version(package: str) -> str:

@@ -29,19 +29,23 @@ from benchmarks._gpu_cases import (
     PLAIN,
     QUACK,
     READ,
+    TITLES,
     TYPED,
     Z_LOSS,
     Target,
     chosen,
 )
+from benchmarks._gpu_dense import dense
 from benchmarks._gpu_exact import exact, wrong_binary, wrong_mean, wrong_rows
 from benchmarks._gpu_make import checked, data, evaluated, tried
 from benchmarks._gpu_turns import Device, Peer, alternate, fastest
+from benchmarks._gpu_ways import way_of
 
 import xent
-from benchmarks import _gpu_fresh, _gpu_peers, _gpu_results, gpu
+from benchmarks import _gpu_dense, _gpu_fresh, _gpu_peers, _gpu_results, _gpu_ways, gpu
 
 ROOT = Path(__file__).resolve().parents[2]
+DENSE = [group for group in PEERS if group.startswith(("binary", "distribution"))]
 NOT_INSTALLED = {"absent": "not installed (No module named 'quack')"}
 
 
@@ -96,10 +100,12 @@ def test_a_case_without_targets_says_so() -> None:
 
 def results(*cases: dict[str, Any], **changed: Any) -> dict[str, Any]:
     shown = {"GPU": "A GPU", "load before": "0.1 0.0 0.0", "triton": "3.9.0"}
-    return {
-        "date": "2026-01-02 03:04 UTC", "command": "python -m benchmarks.gpu", "quick": False, "rounds": 51,
-        "machine": shown, "kernel": "gpu", "cases": list(cases), **changed,
+    run = {
+        "date": "2026-01-02 03:04 UTC", "command": "python -m benchmarks.gpu", "rounds": 51, "machine": shown,
+        "kernel": changed.pop("kernel", "gpu"),
     }  # fmt: skip
+    every = [{"run": 0, "seconds": 1.0} | each for each in cases]
+    return {"quick": False, "runs": [run], "cases": every, "missing": [], **changed}
 
 
 def test_the_page_shows_every_peer_every_bandwidth_and_every_verdict() -> None:
@@ -124,12 +130,42 @@ def test_the_page_shows_every_peer_every_bandwidth_and_every_verdict() -> None:
     assert "| triton | 3.9.0 |" in page
     assert "did not run" not in page
     assert "smoke test" not in page
+    assert "Not measured yet" not in page
+    assert "| run |" not in page
 
 
 def test_the_page_warns_of_a_smoke_test_and_of_another_kernel() -> None:
     page = _gpu_results.report(results(quick=True, kernel="composed ran; Triton is not installed here"))
     assert "Sizes of a smoke test" in page
     assert "**The GPU kernels did not run: composed ran; Triton is not installed here.**" in page
+
+
+def test_the_page_names_what_is_missing_and_how_to_go_on() -> None:
+    missing = [["train", "4×3 bfloat16"], ["train", "4×3 float32"], ["memory", "4×3 bfloat16"]]
+    page = _gpu_results.report(results(missing=missing, quick=True))
+    assert (
+        "**Not measured yet: train 4×3 bfloat16, 4×3 float32; memory 4×3 bfloat16.** "
+        "`python -m benchmarks.gpu --quick` goes on with them.\n" in page
+    )
+
+
+def test_the_page_of_two_runs_says_which_case_is_of_which() -> None:
+    found = results(case("train", {OURS: 1.0}), case("memory", {OURS: 1.0}))
+    other = {"date": "2026-01-02 05:06 UTC", "command": "python -m benchmarks.gpu --only memory", "rounds": 5}
+    busy = found["runs"][0]["machine"] | {"load before": "3.0 0.0 0.0", "triton": "3.9.1"}
+    found["runs"].append(found["runs"][0] | other | {"machine": busy, "kernel": "composed ran; why"})
+    found["cases"][1]["run"] = 1
+    page = _gpu_results.report(found)
+    assert (
+        "Measured in 2 runs: (1) 2026-01-02 03:04 UTC by `python -m benchmarks.gpu`, (2) 2026-01-02 05:06 UTC by "
+        "`python -m benchmarks.gpu --only memory`. Figures are medians of 51 (run 1), 5 (run 2) rounds" in page
+    )
+    assert "| GPU | A GPU |" in page
+    assert "| triton | 3.9.0 (run 1), 3.9.1 (run 2) |" in page
+    assert "load 3 before the run" in page
+    assert "did not run: composed ran; why" in page
+    ends = re.findall(r"^\| 4×3 bfloat16 \|.*\| no target \| (\d) \|$", page, re.MULTILINE)
+    assert ends == ["1", "2"]
 
 
 def test_a_line_names_the_case_and_its_peers() -> None:
@@ -145,17 +181,18 @@ def test_the_cases_are_those_of_the_targets() -> None:
         assert full["train", f"{name} bfloat16"] == {"bandwidth", "best"}
         assert full["train", f"{name} float32"] == {"bandwidth"}
         assert full["forward", f"{name} bfloat16"] == full["entropy", f"{name} bfloat16"] == {"bandwidth"}
+    assert full["scaled", "8192×128256 bfloat16"] == full["rows", "65536×1000 bfloat16"] == set()
+    for group in ("distribution", "distribution forward", "binary", "binary forward", "binary rows"):
+        assert {OURS, TYPED, EAGER, COMPILED} < set(PEERS[group])
+        assert group in {each.group for each in CASES}
     for name in ("65536×1000 bfloat16", "1000000×10 float32"):
         assert full["train", name] == {"faster", "best"}
     for each in CASES:
         assert {target.peer for target in each.targets} <= {"", *PEERS[each.group]}
+        assert each.group in TITLES
     assert {each.group for each in chosen("first", quick=False)} == {"first"}
     assert {each.shape for each in chosen("×10 ", quick=True)} == {(1_000_000, 10)}
     assert chosen("nothing of the kind", quick=False) == []
-
-
-def test_a_file_is_named_by_the_gpu() -> None:
-    assert gpu.slug("NVIDIA H200") == "nvidia-h200"
 
 
 # The turns
@@ -228,11 +265,12 @@ def small(dtype: Any = torch.float32) -> tuple[Any, Any]:
 
 @pytest.fixture
 def _without_torch_compile(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_gpu_peers, "compiled", lambda *_: {"absent": "left out"})
+    for module in (_gpu_peers, _gpu_ways):
+        monkeypatch.setattr(module, "compiled", lambda *_: {"absent": "left out"})
 
 
 @pytest.mark.usefixtures("_without_torch_compile")
-@pytest.mark.parametrize("group", ["train", "forward", "likelihood"])
+@pytest.mark.parametrize("group", ["train", "scaled", "rows", "forward", "likelihood"])
 def test_a_peer_that_is_absent_or_wrong_is_named(group: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("quack", "flash_attn"):
         monkeypatch.setitem(sys.modules, module, None)
@@ -276,7 +314,7 @@ def test_what_xent_computes_is_right_in_every_group() -> None:
     z, y = small()
     groups = {
         "options": _gpu_peers._options(z, y),
-        "binary": _gpu_peers._binary(z, (), Clock().device()),
+        **{group: dense(group, z, (), Clock().device()) for group in DENSE},
         "entropy": _gpu_peers._entropy(z.detach(), y, (), Clock().device()),
     }
     for group, found in groups.items():
@@ -285,6 +323,75 @@ def test_what_xent_computes_is_right_in_every_group() -> None:
             if name != COMPILED:
                 assert isinstance(peer, Peer), (group, name, peer)
     assert TYPED in groups["entropy"]
+
+
+class Above(torch.autograd.Function):
+    """As it is, and asked for its gradient it keeps what came from above."""
+
+    seen: list[Any] = []  # noqa: RUF012
+
+    @staticmethod
+    def forward(_: Any, loss: Any) -> Any:
+        return loss.clone()
+
+    @staticmethod
+    def backward(_: Any, above: Any) -> Any:
+        Above.seen.append(above)
+        return above
+
+
+@pytest.mark.parametrize(
+    ("group", "above"),
+    [
+        ("train", torch.tensor(1.0)),
+        ("scaled", torch.tensor(0.25)),
+        ("rows", torch.linspace(0.5, 1.5, 20) / 20),
+        ("binary rows", (torch.linspace(0.5, 1.5, 20) / 140)[:, None].expand(20, 7)),
+    ],
+)
+def test_what_comes_from_above_is_that_of_the_group(group: str, above: Any) -> None:
+    z, y = small()
+    truth = (z.detach() > 0).float() if group.startswith("binary") else y
+    F = torch.nn.functional
+    function = F.binary_cross_entropy_with_logits if group.startswith("binary") else F.cross_entropy
+    Above.seen.clear()
+    loss = lambda z, y, how: Above.apply(function(z, y, reduction=how))  # noqa: E731
+    way_of(group, z).peer(loss, z, truth).call()
+    torch.testing.assert_close(Above.seen, [above])
+
+
+@pytest.mark.usefixtures("_without_torch_compile")
+@pytest.mark.parametrize("group", ["scaled", "rows", *DENSE])
+def test_who_takes_what_comes_from_above_for_something_else_is_wrong(
+    group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Deaf(torch.autograd.Function):
+        @staticmethod
+        def forward(_: Any, loss: Any) -> Any:
+            return loss.clone()
+
+        @staticmethod
+        def backward(_: Any, above: Any) -> Any:
+            return torch.full_like(above, 2.0 / above.numel())
+
+    def wrong(function: Any) -> Any:
+        return lambda z, y, reduction: Deaf.apply(function(z, y, reduction=reduction))
+
+    F = torch.nn.functional
+    z, y = small()
+    if group in DENSE:
+        for name in ("cross_entropy", "binary_cross_entropy_with_logits"):
+            monkeypatch.setattr(_gpu_dense.F, name, wrong(getattr(F, name)))
+        found = dense(group, z, (), Clock().device())
+    else:
+        monkeypatch.setattr(_gpu_peers, "LOSSES", {LIGER: lambda: wrong(F.cross_entropy)})
+        found = _gpu_peers._losses(group, z, y, (), Clock().device())
+    peer = found[EAGER if group in DENSE else LIGER]
+    if group.endswith("forward"):
+        assert isinstance(peer, Peer)
+    else:
+        assert isinstance(peer, dict)
+        assert re.match("gradient .*off", peer["wrong"])
 
 
 def test_an_error_is_said_in_one_line_without_the_folders_of_the_machine() -> None:
@@ -342,6 +449,12 @@ def test_a_wrong_binary_loss_is_seen() -> None:
     assert str(wrong_binary(z, t, 1.01 * value, gradient)).startswith("loss ")
     assert str(wrong_binary(z, t, value, -gradient)).startswith("gradient off")
     assert wrong_binary(z, t, value, None) == "no gradient"
+    assert wrong_binary(z, t, value, None, trains=False) is None
+    weight = torch.linspace(0.5, 1.5, 20)
+    assert str(wrong_binary(z, t, value, gradient, weight=weight)).startswith("loss ")
+    weighted = torch.nn.functional.binary_cross_entropy_with_logits(z, t, weight=weight[:, None])
+    (gradient,) = torch.autograd.grad(weighted, z)
+    assert wrong_binary(z, t, weighted, gradient, weight=weight) is None
 
 
 # The script
@@ -374,24 +487,10 @@ def test_a_case_that_is_not_there() -> None:
     assert "expected a part of one of" in done.stderr
 
 
-def test_what_is_printed_is_written_and_committed_pages_are_what_their_samples_say(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    found = results(case("train", {OURS: 1.0, COPY: 0.8}, SHARE))
-    monkeypatch.setattr(gpu, "missing", lambda: None)
-    monkeypatch.setattr(gpu, "measure", lambda *_: found)
-    monkeypatch.setattr(sys, "argv", ["gpu", "--out", str(tmp_path)])
-    gpu.main()
-    (written,) = tmp_path.glob("*.json")
-    assert written.name == "gpu-a-gpu-2026-01-02.json"
-    assert written.with_suffix(".md").read_text(encoding="utf-8") == capsys.readouterr().out
-    for file in (written, *sorted((ROOT / "benchmarks" / "results").glob("gpu-*.json"))):
+def test_committed_pages_are_what_their_samples_say() -> None:
+    for file in sorted((ROOT / "benchmarks" / "results").glob("gpu-*.json")):
         made = _gpu_results.report(json.loads(file.read_text(encoding="utf-8")))
         assert made == file.with_suffix(".md").read_text(encoding="utf-8"), file.name
-    monkeypatch.setattr(sys, "argv", ["gpu", "--check", "--out", str(tmp_path)])
-    with pytest.raises(SystemExit) as ended:
-        gpu.main()
-    assert ended.value.code == 1
 
 
 def test_a_case_is_measured_in_turns_and_one_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
