@@ -118,6 +118,12 @@ def retargeted(
 
     Of examples that do not count, ``counted``, it is a number too: NaN would reach their gradient.
     """
+    if isinstance(target, HardTarget) and isinstance(step, Smoothing) and step.allowed is None:
+        # Without a number for each class, and of the scores the shape alone.
+        classes = q.shape[-1]
+        share = step.epsilon / classes if step.formula == "uniform" else step.epsilon / (classes - 1)
+        keep = 1.0 - share * classes
+        return HardTarget(target.index, keep * target.on, keep * target.off + share), None
     x = to_compute(detached(q))
     xp = namespace(x)
     if target is None:
@@ -126,12 +132,6 @@ def retargeted(
             raise UndefinedPairError("target=", "Labels or Distribution: its classes are those of a row", "Indicators")
         both = xp.stack((1.0 - t, t), axis=-1)
         return None, _defined(step(both, lambda: _binary(x, link))[..., 1], counted)
-    if isinstance(target, HardTarget) and isinstance(step, Smoothing) and step.allowed is None:
-        # Without a number for each class.
-        classes = x.shape[-1]
-        share = step.epsilon / classes if step.formula == "uniform" else step.epsilon / (classes - 1)
-        keep = 1.0 - share * classes
-        return HardTarget(target.index, keep * target.on, keep * target.off + share), None
     made = step(dense_target(target, x), lambda: xp.exp(-backend.surprisals(x, link)))
     return SoftTarget(_defined(made, None if counted is None else counted[..., None])), None
 
