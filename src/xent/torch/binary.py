@@ -157,7 +157,7 @@ def soft_margin_loss(
     if not is_floating(input) or not _broadcast(input, target):
         refuse(_soft_margin_loss, input, target, None, None, how)
     z, dtype = to_compute(input) * target, result_type(input)
-    one = torch.ones((), dtype=torch.float32)
+    one = torch.ones((), dtype=torch.float32, device=z.device)
     if how != "none" and takes(z, one, None, None):
         return element_sum(z, one, None, None, z.numel() if how == "mean" else 1, dtype)
     yes, _ = _elements(z)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from functools import cache
 
 from xent.core.arrays import HALF, Array
 from xent.kernels.extra import Extra
@@ -142,11 +141,28 @@ class Gpu:
         return elements.gradient_above(q, t, weight, positive_weight, scale, above, found)
 
 
-@cache
+#: What was found of each device.
+_FOUND: dict[str, str | None] = {}
+#: What an error says that may be gone by the next call: no memory, or a stream that is captured in a graph.
+_PASSING = ("out of memory", "captur")
+
+
 def _failure(device: str) -> str | None:
-    """Why Triton cannot compile and run a small program on a device; None where it can. Tried once."""
-    if "tensorflow" in sys.modules and "triton" not in sys.modules:
-        return "Triton ends a process that has imported TensorFlow, since both bring LLVM along: import triton first"
+    """Why Triton cannot compile and run a small program on a device; None where it can. Tried once, but for a failure
+    that says nothing of the device."""
+    if device not in _FOUND:
+        if "tensorflow" in sys.modules and "triton" not in sys.modules:
+            return (
+                "Triton ends a process that has imported TensorFlow, since both bring LLVM along: import triton first"
+            )
+        reason = _tried(device)
+        if reason is not None and any(word in reason.lower() for word in _PASSING):
+            return reason
+        _FOUND[device] = reason
+    return _FOUND[device]
+
+
+def _tried(device: str) -> str | None:
     import torch
 
     from xent.kernels.gpu import elements

@@ -32,13 +32,14 @@ def cut_of(classes: int, heavy: bool = False) -> Cut:
 
     A program of a long row fills a multiprocessor by itself, with 1024 threads: so the rows that are at work at a time
     are as many as there are multiprocessors, and may still be in the second-level cache when they are read again
-    (132 rows of 128,256 in bfloat16 are 34 MB). ``heavy``: what takes more than 64 registers a thread, of which there
-    are then half as many.
+    (132 rows of 128,256 in bfloat16 are 34 MB). ``heavy``: what takes more than 64 registers a thread, which is what
+    there are for each of 1024: of the longest rows half as many threads hold twice as much.
     """
     wide = 1 << max(classes - 1, 0).bit_length()
     held = wide <= _HELD
     tile = max(_TILE, wide) if held else _PIECE // (1 + heavy)
-    return Cut(held, max(_TILE // wide, 1) if held else 1, wide if held else tile, max(tile // (_NUMBERS * _WARP), 4))
+    warps = min(max(tile // (_NUMBERS * _WARP), 4), 16 if heavy else 32)
+    return Cut(held, max(_TILE // wide, 1) if held else 1, wide if held else tile, warps)
 
 
 def aligned(*numbers: int) -> int:
