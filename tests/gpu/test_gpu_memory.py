@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,7 +35,7 @@ class Walk(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.launches = self.operations = self.peak = 0
+        self.launches = self.peak = 0
         self.names: list[str] = []
         self._live: dict[int, tuple[StorageWeakRef, int]] = {}
 
@@ -52,7 +51,6 @@ class Walk(TorchDispatchMode):
         self.peak = max(self.peak, sum(size for _, size in self._live.values()))
         written = new or "_." in str(func)  # in place
         if written and any(map(_large, given + new)) and not any(name in str(func) for name in _FREE):
-            self.operations += 1
             self.names.append(str(func))
         return out
 
@@ -101,54 +99,73 @@ OF_CLASSES, OF_ROWS = _made(K, dtype=torch.bfloat16), _made(N)
 LABELS, Q = xent.Labels(Y, ignore=-100), xent.Logits(Z)
 
 
-@dataclass(frozen=True)
-class Case:
-    """At most so many launches, operations on arrays of N×K, and multiples of the scores' memory at once: 1 is the
-    gradient."""
+HOT, YES, PRIOR = _made(N, K), _made(N, K, dtype=torch.bool), imbalance.logit_adjustment([1.0] * K)
+TEACHER, SHIFTS = xent.Distribution.from_log_probs(P), imbalance.ldam([1.0] * K)
 
-    call: Callable[[], torch.Tensor]
-    launches: int = 2
-    operations: int = 0
-    peak: float = 1.05
-    grad: bool = True
-
-
-def evaluated(call: Callable[[], torch.Tensor], launches: int = 1, operations: int = 0, peak: float = 0.05) -> Case:
-    """Without a gradient."""
-    return Case(call, launches, operations, peak, grad=False)
-
-
-CASES: dict[str, Case] = {}
-
-
-def _reductions(name: str, call: Callable[..., torch.Tensor], none: float = 1.05, **limits: Any) -> None:
-    """A loss reduced, of each example with any upstream gradient, and in evaluation. ``none``: the peak of "none"."""
-    CASES[f"{name}, mean"] = Case(lambda: call(reduction="mean"), **limits)
-    CASES[f"{name}, none"] = Case(lambda: call(reduction="none"), **(limits | {"peak": none}))
-    CASES[f"{name}, evaluated"] = evaluated(lambda: call(reduction="mean"))
-
-
-_reductions("drop-in", lambda **how: X.cross_entropy(Z, Y, **how))
-_reductions("drop-in, smoothed", lambda **how: X.cross_entropy(Z, Y, label_smoothing=0.1, **how))
-_reductions("typed, labels", lambda **how: xent.cross_entropy(LABELS, Q, **how))
-_reductions("focal", lambda **how: imbalance.focal(2.0)(LABELS, Q, **how))
-_reductions("z-loss", lambda **how: noise.z_loss(1e-3)(LABELS, Q, **how))
-_reductions("label_smoothing", lambda **how: noise.label_smoothing(0.1)(LABELS, Q, **how))
+#: A call with reduction=, and the memory of its result for "none" and of what is kept for each row, in multiples of the
+#: scores'. Of elements the loss of each is as large as the scores, and twice that where it is float32.
+CASES: dict[str, tuple[Callable[..., torch.Tensor], float]] = {
+    "drop-in": (lambda **how: X.cross_entropy(Z, Y, **how), 0),
+    "drop-in, weighted": (lambda **how: X.cross_entropy(Z, Y, OF_CLASSES, **how), 0),
+    "drop-in, smoothed": (lambda **how: X.cross_entropy(Z, Y, label_smoothing=0.1, **how), 0),
+    "drop-in, probabilities": (lambda **how: X.cross_entropy(Z, P, **how), 0),
+    "typed, labels": (lambda **how: xent.cross_entropy(LABELS, Q, **how), 0),
+    "typed, weighted": (lambda **how: xent.cross_entropy(LABELS, Q, weight=OF_ROWS, class_weight=OF_CLASSES, **how), 0),
+    "focal": (lambda **how: imbalance.focal(2.0)(LABELS, Q, **how), 0),
+    "z-loss": (lambda **how: noise.z_loss(1e-3)(LABELS, Q, **how), 0),
+    "label_smoothing": (lambda **how: noise.label_smoothing(0.1)(LABELS, Q, **how), 0),
+    "temperature": (lambda **how: noise.temperature(2.0)(LABELS, Q, **how), 0),
+    "softcap": (lambda **how: noise.softcap(30.0)(LABELS, Q, **how), 0),
+    "logit_adjustment": (lambda **how: PRIOR(LABELS, Q, **how), 0),
+    "arcface": (lambda **how: margins.arcface()(LABELS, Q, **how), 0),
+    "cosface": (lambda **how: margins.cosface()(LABELS, Q, **how), 0),
+    "ldam": (lambda **how: SHIFTS(LABELS, Q, **how), 0),
+    "probabilities": (lambda **how: xent.cross_entropy(xent.Distribution(P), Q, **how), 0),
+    "probabilities, bfloat16": (lambda **how: xent.cross_entropy(xent.Distribution(T), Q, **how), 0),
+    "probabilities, smoothed": (lambda **how: xent.cross_entropy(xent.Distribution(P, smoothing=0.1), Q, **how), 0),
+    "logarithms, weighted": (lambda **how: xent.cross_entropy(TEACHER, Q, weight=OF_ROWS, **how), 0),
+    "one-hot, focal": (lambda **how: xent.cross_entropy(xent.Distribution(HOT), Q, shaping=xent.Focal(2.0), **how), 0),
+    "probabilities, capped": (lambda **how: noise.softcap(30.0)(xent.Distribution(P), Q, **how), 0),
+    "binary": (lambda **how: X.binary_cross_entropy_with_logits(Z, T, **how), 1),
+    "binary, weighted": (
+        lambda **how: X.binary_cross_entropy_with_logits(Z, T, OF_ROWS[:, None], pos_weight=OF_CLASSES, **how),
+        1,
+    ),
+    "indicators": (lambda **how: xent.cross_entropy(xent.Indicators(T), Q, **how), 2),
+    "indicators, smoothed": (lambda **how: xent.cross_entropy(xent.Indicators(YES, smoothing=0.1), Q, **how), 2),
+    "indicators, weighted": (
+        lambda **how: xent.cross_entropy(
+            xent.Indicators(T), Q, weight=OF_ROWS[:, None], positive_weight=OF_CLASSES, **how
+        ),
+        2,
+    ),
+    "indicators, focal": (lambda **how: xent.cross_entropy(xent.Indicators(T), Q, shaping=xent.Focal(2.0), **how), 2),
+}
+ROOM = 0.05
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_beside_the_kernels(name: str, walk: Walk) -> None:
-    case = CASES[name]
-    with nullcontext() if case.grad else torch.no_grad(), walk:
-        loss = case.call()
-    if case.grad:
-        above = torch.full_like(loss, 0.5)
-        with walk:
-            torch.autograd.grad(loss, Z, above)
-    del loss
-    assert walk.operations <= case.operations, walk.names
-    assert walk.launches <= case.launches
-    assert walk.peak <= case.peak * Z.nbytes, walk.peak / Z.nbytes
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+def test_beside_the_kernels_there_is_the_gradient(name: str, reduction: str, walk: Walk) -> None:
+    """Whatever comes from above: a launch forward, and one back."""
+    call, each = CASES[name]
+    with walk:
+        loss = call(reduction=reduction)
+    above = torch.full_like(loss, 0.5)
+    with walk:
+        torch.autograd.grad(loss, Z, above)
+    assert (walk.names, walk.launches) == ([], 2)
+    assert walk.peak / Z.nbytes <= 1 + ROOM + (each if reduction == "none" else 0)
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+def test_evaluation_makes_nothing_but_the_losses(name: str, reduction: str, walk: Walk) -> None:
+    call, each = CASES[name]
+    with torch.no_grad(), walk:
+        call(reduction=reduction)
+    assert (walk.names, walk.launches) == ([], 1)
+    assert walk.peak / Z.nbytes <= ROOM + (each if reduction == "none" else 0)
 
 
 def test_a_constant_of_a_loss_is_copied_to_a_device_once() -> None:

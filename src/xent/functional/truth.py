@@ -8,7 +8,6 @@ from xent.backends import Backend, find
 from xent.core import values
 from xent.core.arrays import (
     Array,
-    classes_last,
     compute_dtype,
     detached,
     namespace,
@@ -60,8 +59,9 @@ def soft_target(
     inspect: Inspector,
     smooth: bool,
 ) -> SoftTarget:
-    probs, log_probs = probabilities_of(P, truth, source, axis, backend, inspect)
-    on, off = smoothing_of(P.smoothing if smooth else 0.0, truth.shape[axis])
+    """``truth`` has its classes last."""
+    probs, log_probs = probabilities_of(P, truth, source, backend, inspect)
+    on, off = smoothing_of(P.smoothing if smooth else 0.0, truth.shape[-1])
     return SoftTarget(probs, on, off, log_probs)
 
 
@@ -83,10 +83,9 @@ def binary_truth(P: Indicators, truth: Array, like: Array, inspect: Inspector, s
 
 
 def probabilities_of(
-    P: Distribution, truth: Array, like: Array, axis: int, backend: Backend, inspect: Inspector
+    P: Distribution, x: Array, like: Array, backend: Backend, inspect: Inspector
 ) -> tuple[Array | None, Array | None]:
-    """(probabilities, None) or (None, log-probabilities) of P, checked, classes last."""
-    x = classes_last(truth, axis)
+    """(probabilities, None) or (None, log-probabilities) of P, checked, from what it holds, classes last."""
     if P.holds != "probs" and inspect.counted is not None:
         x = _without_padding(x, inspect.counted)
     if P.holds == "probs":
