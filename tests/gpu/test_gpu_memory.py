@@ -109,6 +109,11 @@ CASES: dict[str, tuple[Callable[..., torch.Tensor], float]] = {
     "drop-in, weighted": (lambda **how: X.cross_entropy(Z, Y, OF_CLASSES, **how), 0),
     "drop-in, smoothed": (lambda **how: X.cross_entropy(Z, Y, label_smoothing=0.1, **how), 0),
     "drop-in, probabilities": (lambda **how: X.cross_entropy(Z, P, **how), 0),
+    "drop-in, smoothed by weight": (
+        lambda **how: X.cross_entropy(Z, Y, OF_CLASSES, label_smoothing=0.1, **how),
+        0,
+    ),
+    "drop-in, weighted probabilities": (lambda **how: X.cross_entropy(Z, P, OF_CLASSES, **how), 0),
     "typed, labels": (lambda **how: xent.cross_entropy(LABELS, Q, **how), 0),
     "typed, weighted": (lambda **how: xent.cross_entropy(LABELS, Q, weight=OF_ROWS, class_weight=OF_CLASSES, **how), 0),
     "focal": (lambda **how: imbalance.focal(2.0)(LABELS, Q, **how), 0),

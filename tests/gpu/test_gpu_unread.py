@@ -333,3 +333,29 @@ def test_the_rows_of_the_multilabel_margin(reduction: str) -> None:
     assert_close(found.double(), exact, rtol=1e-5, atol=1e-6)
     with torch.no_grad():
         assert_close(X.multilabel_soft_margin_loss(z, t, weights(K), reduction=reduction), found.detach())
+
+
+@pytest.mark.parametrize("truth", ["labels", "probabilities"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
+def test_classes_that_weigh_differently(truth: str, dtype: torch.dtype, smoothing: float, launches: list[str]) -> None:
+    """Some of them nothing, or less."""
+    y = labels() if truth == "labels" else probabilities().to(dtype)
+    w = normal(K, seed=8).to(dtype)
+    w[16] = 0.0
+
+    def call(x: torch.Tensor, reduction: str) -> torch.Tensor:
+        wide = x.dtype is torch.float64
+        of = torch.nn.functional if wide else X
+        given = y.double() if wide and y.is_floating_point() else y
+        return of.cross_entropy(x, given, w.to(x.dtype), label_smoothing=smoothing, reduction=reduction)
+
+    assert_like_double(call, scores(dtype), launches)
+
+
+def test_a_label_outside_of_classes_that_weigh_differently() -> None:
+    z, y = scores(), torch.tensor([0, 40, -100, -1, 16, 2**40])
+    loss = X.cross_entropy(z, y, torch.rand(K), label_smoothing=0.1, reduction="none")
+    expected = [False, True, False, True, False, True]
+    assert torch.isnan(loss).tolist() == expected
+    assert torch.isnan(torch.autograd.grad(loss.sum(), z)[0]).all(-1).tolist() == expected

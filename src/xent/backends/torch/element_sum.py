@@ -41,7 +41,7 @@ def takes(z: Array, t: Array, weight: Array | None, positive_weight: Array | Non
         return False
     if not _holds(z, t, weight, positive_weight):
         return False
-    return plain(z, t, weight, positive_weight) or on_gpu(z, t, weight, positive_weight)
+    return plain(z, t, weight, positive_weight) or _on_gpu(z, t, weight, positive_weight)
 
 
 def element_sum(
@@ -78,7 +78,9 @@ def device_loss(
 ) -> Array | None:  # fmt: skip
     """The sum over a divisor, or for None each loss, where the GPU's kernel makes it and ``takes`` has refused: without
     a gradient, or with any upstream one. ``general`` makes it in functions that can be differentiated again."""
-    if not z.numel() or not _holds(z, t, weight, positive_weight) or not on_gpu(z, t, weight, positive_weight):
+    if z.is_cpu and not gpu.interpreted:
+        return None  # told at once, for the sake of small calls
+    if not _holds(z, t, weight, positive_weight) or not _on_gpu(z, t, weight, positive_weight):
         return None
     loss = ElementLoss(t, weight, positive_weight)
     if divisor is None:
@@ -86,7 +88,7 @@ def device_loss(
     return device_sum(z, loss, 1.0 / divisor, lambda total: (total / divisor).to(dtype), again_of(general))
 
 
-def on_gpu(z: Array, *others: Array | None) -> bool:
+def _on_gpu(z: Array, *others: Array | None) -> bool:
     if not dense(z, *others):
         return False
     task = Task("elements", "logits", "none", "torch", str(z.device), dtype_name(z), tuple(z.shape))
