@@ -177,13 +177,14 @@ def _of_weighted_classes(
     weight: Array,
     counted: Array | None,
     reduction: str,
-    divisor: Array | int,
+    weighed: Array | None,
     general: Callable[[Array], Array],
 ) -> Array | None:
     """The loss where the kernel that is chosen weighs the classes of a target itself; ``general`` makes that of each
-    row in functions that can be differentiated again."""
+    row in functions that can be differentiated again. A mean divides by ``weighed``, or the rows."""
     if choose(_task(q, target)) is not gpu:
         return None
+    divisor = q.shape[:-1].numel() if weighed is None else weighed
     extra = Extra(class_weight=weight)
 
     def whole(each: Array) -> Array:
@@ -232,7 +233,7 @@ def _of_probabilities(input: Array, target: Array, weight: Array | None, epsilon
         def each(q: Array) -> Array:
             return _surprisal(q, SoftTarget((to_compute(t) * on + off) * weight))
 
-        found = _of_weighted_classes(q, soft, weight, None, reduction, q.shape[:-1].numel(), each)
+        found = _of_weighted_classes(q, soft, weight, None, reduction, None, each)
         if found is not None:
             return found.to(dtype)
         soft = SoftTarget((to_compute(t) * on + off) * weight)
