@@ -16,11 +16,12 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource, compile
 
 from xent.kernels.gpu import bits, element_program, row_program
-from xent.kernels.gpu.launch import ELEMENTS, aligned, cut_of
+from xent.kernels.gpu.launch import ELEMENTS, aligned, cut_of, element_warps
 
 _FLOATS = (
     "on", "off", "factor", "cap", "z_loss", "form_factor", "epsilon", "form_q", "gamma", "limit", "highest",
     "tolerance", "scale", "yes_factor", "yes_epsilon", "yes_gamma", "no_factor", "no_epsilon", "no_gamma",
+    "no_margin",
 )  # fmt: skip
 
 
@@ -129,7 +130,7 @@ def elements(kind: str, **chosen: int) -> dict[str, Any]:
         "z": f"*{kind}", "out": f"*{kind}", "t_": f"*{kind}", "w_": "*fp32" if chosen.get("W") else None,
         "v_": "*fp32" if chosen.get("V") else None, "g_": "*fp32" if chosen.get("G") else None,
         "scale_": "*fp32" if scaled else None, "above_": "*fp32" if chosen.get("ABOVE") else None,
-        "each": None, "sums": "*fp64", "count": 2**20, "classes": 1000,
+        "each": None, "sums": "*fp64", "count": 2**20, "classes": 1000 if chosen.keys() & {"W", "V"} else 1,
     }  # fmt: skip
     constants = {
         "T": bits.EACH,
@@ -143,7 +144,7 @@ def elements(kind: str, **chosen: int) -> dict[str, Any]:
         "B": ELEMENTS,
         "PTX": True,
     }
-    return built(element_program.losses, arguments, constants, 4)
+    return built(element_program.losses, arguments, constants, element_warps(chosen.get("SHAPED", 0)))
 
 
 def main() -> None:
@@ -178,7 +179,8 @@ def main() -> None:
         "soft, from slopes": rows("bf16", 32000, GRADIENT=bits.MIXED, WANT=0, TARGET=bits.SOFT, OWN_MASS=True),
         "mixed": rows("bf16", 32000, GRADIENT=bits.MIXED, WANT=0),
         "elements": elements("bf16"),
-        "elements, focal": elements("bf16", CHECK=bits.ZERO_OR_ONE, SHAPED=True, scaled=True),
+        "elements, focal": elements("bf16", CHECK=bits.ZERO_OR_ONE, SHAPED=bits.FORMS, scaled=True),
+        "elements, asymmetric": elements("bf16", CHECK=bits.ZERO_OR_ONE, SHAPED=bits.SHIFTED),
         "elements, by row": elements("bf16", W=bits.ROWS, G=bits.EACH, CHECK=bits.PROBABILITIES),
         "elements, weighted": elements("fp32", W=bits.CLASSES, V=bits.CLASSES, ABOVE=bits.UNLESS_ONE),
     }

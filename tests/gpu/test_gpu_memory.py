@@ -145,6 +145,7 @@ CASES: dict[str, tuple[Callable[..., torch.Tensor], float]] = {
         2,
     ),
     "indicators, focal": (lambda **how: xent.cross_entropy(xent.Indicators(T), Q, shaping=xent.Focal(2.0), **how), 2),
+    "indicators, asymmetric": (lambda **how: imbalance.asymmetric()(xent.Indicators(T), Q, **how), 2),
 }
 ROOM = 0.05
 

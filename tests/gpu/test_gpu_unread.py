@@ -218,6 +218,8 @@ INDICATORS: dict[str, dict[str, Any]] = {
     "positive": {"positive_weight": 3.0},
     "focal": {"shaping": xent.Focal(2.0, soft="per-class")},
     "focal, positive": {"shaping": xent.Focal(0.5, soft="per-class"), "positive_weight": 2.0},
+    "asymmetric": {"shaping": imbalance.Asymmetric(soft="per-class")},
+    "asymmetric, far": {"shaping": imbalance.Asymmetric(0.0, 1.5, 0.4, soft="per-class"), "positive_weight": 2.0},
     "poly": {"shaping": Poly1(2.0, soft="per-class"), "weight": weights(N, 1).to(DEVICE)},
 }
 
@@ -234,7 +236,7 @@ def test_indicators(name: str, launches: list[str]) -> None:
         }
         return xent.cross_entropy(P, xent.Logits(x), **options, **how)
 
-    assert_like_double(call, scores(dtype), launches, second=name != "focal, positive")
+    assert_like_double(call, scores(dtype), launches, second=name in ("plain", "rows", "each", "focal"))
 
 
 @pytest.mark.parametrize("kind", [torch.bool, torch.int64, torch.uint8, torch.bfloat16, torch.float64], ids=str)
@@ -265,7 +267,7 @@ def test_no_element_counts() -> None:
 
 @pytest.mark.parametrize("bad", [-0.1, 1.1, nan])
 @pytest.mark.parametrize("reduction", ["none", "mean"])
-@pytest.mark.parametrize("shaping", [None, xent.Focal(2.0)])
+@pytest.mark.parametrize("shaping", [None, xent.Focal(2.0), imbalance.Asymmetric()])
 def test_what_is_no_indicator_is_nan_in_its_place(bad: float, reduction: str, shaping: Any) -> None:
     t = (of_elements() > 0.5).float()
     t[2, 3] = bad
@@ -278,13 +280,13 @@ def test_what_is_no_indicator_is_nan_in_its_place(bad: float, reduction: str, sh
     assert torch.equal(torch.isnan(loss), expected) if reduction == "none" else torch.isnan(loss)
 
 
-def test_scores_at_the_edges_of_shaped_elements() -> None:
+@pytest.mark.parametrize("shaping", [xent.Focal(2.0), imbalance.Asymmetric()])
+def test_scores_at_the_edges_of_shaped_elements(shaping: Any) -> None:
     z = torch.tensor([inf, -inf, inf, -inf, 0.0, nan, 90.0, -90.0]).requires_grad_()
     t = torch.tensor([1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0])
     wide = z.detach().double().requires_grad_()
     found, exact = (
-        xent.cross_entropy(xent.Indicators(t), xent.Logits(x), shaping=xent.Focal(2.0), reduction="none")
-        for x in (z, wide)
+        xent.cross_entropy(xent.Indicators(t), xent.Logits(x), shaping=shaping, reduction="none") for x in (z, wide)
     )
     assert_close(found.double(), exact, rtol=1e-6, atol=1e-30, equal_nan=True)
     mine, theirs = (torch.autograd.grad(loss.sum(), x)[0] for loss, x in ((found, z), (exact, wide)))
@@ -314,13 +316,22 @@ def test_a_derivative_by_the_truth_goes_the_general_way() -> None:
         assert found.any()
 
 
-def test_value_and_gradient_at_once() -> None:
-    z = scores().detach()
-    for P in (xent.Distribution(probabilities()), xent.Indicators(of_elements())):
-        value, gradient = xent.value_and_grad(P, xent.Logits(z))
-        exact, slope = xent.value_and_grad(P, xent.Logits(z.double()))
-        assert_close(value.double(), exact, rtol=1e-5, atol=1e-6)
-        assert_close(gradient.double(), slope, rtol=1e-5, atol=1e-6)
+@pytest.mark.parametrize("reduction", ["none", "mean"])
+@pytest.mark.parametrize("kind", ["labels", "probabilities", "indicators"])
+def test_value_and_gradient_at_once(kind: str, reduction: str, launches: list[str]) -> None:
+    z, w = scores().detach(), weights(N)
+    loss = noise.softcap(3.0) if kind == "labels" else xent.losses.Loss()
+    P = {
+        "labels": xent.Labels(labels(), ignore=-100),
+        "probabilities": xent.Distribution(probabilities()),
+        "indicators": xent.Indicators(of_elements()),
+    }[kind]
+    w = w[:, None] if kind == "indicators" else w
+    value, gradient = loss.value_and_grad(P, xent.Logits(z), weight=w, reduction=reduction)
+    assert len(launches) == (2 if kind == "indicators" and reduction == "none" else 1)
+    exact, slope = loss.value_and_grad(P, xent.Logits(z.double()), weight=w.double(), reduction=reduction)
+    assert_close(value.double(), exact, rtol=1e-5, atol=1e-6)
+    assert_close(gradient.double(), slope, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("reduction", ["none", "sum", "mean"])

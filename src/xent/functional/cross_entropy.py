@@ -18,7 +18,7 @@ from xent.core.target_steps import TargetStep
 from xent.core.values import Inspector, hard_rows
 from xent.errors import KindError, SoftTargetError, UndefinedPairError
 from xent.functional.call import P_, Q_, Call
-from xent.functional.elements import fused_elements
+from xent.functional.elements import elements_and_gradient, fused_elements
 from xent.functional.extras import adjusted_statistics, extra_of
 from xent.functional.fused import fused_shaped, fused_sum, parts, total
 from xent.functional.prepare import prepare
@@ -26,6 +26,7 @@ from xent.functional.projection import projection_gradient
 from xent.functional.reducing import Reducer
 from xent.functional.scoring import Angles, pull_back
 from xent.kernels.coefficients import row_coefficients, target_probs
+from xent.kernels.gpu import gpu
 from xent.kernels.protocol import HardTarget, SoftTarget
 from xent.kernels.registry import Explanation, consider
 
@@ -172,9 +173,12 @@ def value_and_grad(
     call, penalties = _prepared(P, Q, weight, class_weight, positive_weight, scores, target, shaping, penalties)
     call = _detached(call)
     with call.backend.quiet():
+        made = None if call.rows else elements_and_gradient(call, reducer, shaping)
+        if made is not None:
+            return made[0], _to_user(call, Q, made[1])
         plain = call.scores is None and shaping is None and not penalties and call.pending is None
         fused = None if plain else extra_of(call, shaping, penalties)
-        c = parts(call, reducer) if fused is not None else None
+        c = parts(call, reducer, each=fused[0] is gpu) if fused is not None else None
         if fused is not None and c is not None and call.target is not None:
             kernel, extra = fused
             each, lse, gradient = kernel.row_shaped(call.q, call.target, call.link, c, extra)

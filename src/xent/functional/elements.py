@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from xent.core.arrays import Array, compute_dtype, device_of, dtype_name, library, scalar_beside
+from xent.core.asymmetric_shaping import ShiftedFocal
 from xent.core.shaping import Form, Shaping
 from xent.functional.call import Call
 from xent.functional.reducing import Reducer
@@ -30,10 +31,8 @@ def fused_elements(
         like = call.xp.zeros((), dtype=compute_dtype(call.q), device=device_of(call.q))
         return call.backend.each_element(gpu, call.q, loss, dtype_name(like), again)
     whole = _as_one_example(call)
-    summed = call.xp.zeros_like(whole.weight)
-    return call.backend.element_sum(
-        gpu, call.q, loss, reducer.scale(whole, summed), lambda total: reducer(whole, total), again
-    )
+    scale = reducer.scale(whole, whole.weight)
+    return call.backend.element_sum(gpu, call.q, loss, scale, lambda total: reducer(whole, total), again)
 
 
 def element_loss(call: Call, shaping: Shaping | None) -> ElementLoss | None:
@@ -41,10 +40,12 @@ def element_loss(call: Call, shaping: Shaping | None) -> ElementLoss | None:
     if call.rows or call.link != "logits" or call.scores is not None or library(call.q) != "torch" or call.task.traced:
         return None
     yes: Form | None = Form()
-    no = yes
+    no, margin = yes, 0.0
     if shaping is not None:
         # Of a soft target "surprisal" is a function of both sides at once.
         yes, no = (None, None) if shaping.soft == "surprisal" else (shaping.form, shaping.no.form)
+        if yes is not None and isinstance(shaping.no, ShiftedFocal):
+            no, margin = Form(gamma=shaping.no.gamma), shaping.no.margin
     if not known(yes) or not known(no) or choose(call.task) is not gpu:
         return None
     assert yes is not None, "known"
@@ -52,7 +53,22 @@ def element_loss(call: Call, shaping: Shaping | None) -> ElementLoss | None:
     on, off, within = 1.0, 0.0, None
     if call.pending is not None:
         on, off, within = call.pending.on, call.pending.off, call.pending.within
-    return ElementLoss(call.t, call.weight, call.positive_weight, on, off, within, yes, no)
+    return ElementLoss(call.t, call.weight, call.positive_weight, on, off, within, yes, no, margin)
+
+
+def elements_and_gradient(call: Call, reducer: Reducer, shaping: Shaping | None) -> tuple[Array, Array] | None:
+    """The result and its gradient by the scores, for "none" that of the sum, of a call without a graph."""
+    loss = element_loss(call, shaping)
+    if loss is None:
+        return None
+    if reducer.reduction == "none":
+        one = call.xp.ones((), dtype=compute_dtype(call.q), device=device_of(call.q))
+        each = gpu.element_each(call.q, loss, dtype_name(one))
+        return each, gpu.element_each_gradient(call.q, loss, one)
+    whole = _as_one_example(call)
+    total, gradient = gpu.element_total(call.q, loss, reducer.scale(whole, whole.weight), slopes=True)
+    assert gradient is not None, "it was asked for"
+    return reducer(whole, total), gradient
 
 
 def _as_one_example(call: Call) -> Call:

@@ -29,6 +29,13 @@ class ElementLoss:
     #: φ and φ₋, by factor, epsilon and gamma.
     yes: Form = field(default_factory=Form)
     no: Form = field(default_factory=Form)
+    #: m of φ₋(ℓ) = ρ^γ·(−log(1 − ρ)) with ρ = max(1 − e^(−ℓ) − m, 0), γ that of ``no``.
+    no_margin: float = 0.0
+
+    @property
+    def shaped(self) -> bool:
+        """Whether φ, or φ₋, is another than the loss itself, of the forms."""
+        return self.yes != Form() or self.no != Form()
 
     @property
     def tensors(self) -> tuple[Array | None, ...]:

@@ -18,6 +18,9 @@ WITHOUT, MIXED_ENTROPY, MIXED, FUSED = 0, 1, 2, 3
 #: What comes from above: nothing, a factor, a factor where 1 means that all is there already.
 NOTHING, TIMES, UNLESS_ONE = 0, 1, 2
 
+#: What φ does to elements: nothing, one form for each side, a form and a margin for the side of no.
+UNSHAPED, FORMS, SHIFTED = 0, 1, 2
+
 #: How the numbers that go with elements lie: none, one for all, one for each of the last axis, one for each element,
 #: one for each row of the last axis.
 ABSENT, SAME, CLASSES, EACH, ROWS = 0, 1, 2, 3, 4

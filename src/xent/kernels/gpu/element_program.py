@@ -9,7 +9,9 @@ from xent.kernels.gpu import bits
 from xent.kernels.gpu.numbers import exp, log1p, power, rounded
 
 _SAME, _CLASSES, _EACH, _ROWS = (tl.constexpr(how) for how in (bits.SAME, bits.CLASSES, bits.EACH, bits.ROWS))
-_UNLESS_ONE, _ZERO_OR_ONE = tl.constexpr(bits.UNLESS_ONE), tl.constexpr(bits.ZERO_OR_ONE)
+_UNLESS_ONE, _ZERO_OR_ONE, _SHIFTED = (
+    tl.constexpr(bit) for bit in (bits.UNLESS_ONE, bits.ZERO_OR_ONE, bits.SHIFTED)
+)  # fmt: skip
 
 
 @triton.jit
@@ -42,6 +44,20 @@ def shaped(loss, u, keep, factor, epsilon, gamma):  # type: ignore[no-untyped-de
 
 
 @triton.jit
+def shifted(u, keep, gamma, margin):  # type: ignore[no-untyped-def]
+    """The same of φ₋ with a margin m > 0, where 1 − ρ = e^(−ℓ) + m: u·φ′(ℓ) = u·e^(−ℓ)·∂φ/∂ρ."""
+    rho = tl.where(u != u, u, tl.maximum(u - margin, 0.0))
+    rest = keep + margin
+    surprisal = log1p(rho / rest)
+    bent = tl.full(u.shape, 1.0, tl.float32)
+    if gamma != 0.0:
+        bent = power(rho, gamma)
+    ratio = surprisal / tl.where(rho > 0.0, rho, 1.0)
+    slope = bent * (gamma * ratio + 1.0 / rest) * (u * keep)
+    return bent * surprisal, tl.where(rho <= 0.0, 0.0, slope)
+
+
+@triton.jit
 def sides(  # type: ignore[no-untyped-def]
     z, out, a, b, yes, no, count, GRADIENT: tl.constexpr, B: tl.constexpr, PTX: tl.constexpr
 ):
@@ -70,7 +86,7 @@ def sides(  # type: ignore[no-untyped-def]
 @triton.jit
 def losses(  # type: ignore[no-untyped-def]
     z, out, t_, w_, v_, g_, scale_, above_, each, sums, count, classes, scale, on, off,
-    yes_factor, yes_epsilon, yes_gamma, no_factor, no_epsilon, no_gamma,
+    yes_factor, yes_epsilon, yes_gamma, no_factor, no_epsilon, no_gamma, no_margin,
     T: tl.constexpr, W: tl.constexpr, V: tl.constexpr, G: tl.constexpr, CHECK: tl.constexpr, SHAPED: tl.constexpr,
     ABOVE: tl.constexpr, B: tl.constexpr, PTX: tl.constexpr,
 ):  # fmt: skip
@@ -112,7 +128,10 @@ def losses(  # type: ignore[no-untyped-def]
         small, large, tail = e / (1.0 + e), 1.0 / (1.0 + e), log1p(e)
         q, rest = tl.where(upward, large, small), tl.where(upward, small, large)
         yes, yes_slope = shaped(tl.where(upward, 0.0, size) + tail, rest, q, yes_factor, yes_epsilon, yes_gamma)
-        no, no_slope = shaped(tl.where(upward, size, 0.0) + tail, q, rest, no_factor, no_epsilon, no_gamma)
+        if SHAPED == _SHIFTED:
+            no, no_slope = shifted(q, rest, no_gamma, no_margin)
+        else:
+            no, no_slope = shaped(tl.where(upward, size, 0.0) + tail, q, rest, no_factor, no_epsilon, no_gamma)
     if (each is not None) or (sums is not None):
         if SHAPED:
             loss = tl.where(yes_mass == 0.0, 0.0, yes_mass * yes) + tl.where(no_mass == 0.0, 0.0, no_mass * no)

@@ -7,16 +7,14 @@ from typing import Any
 import torch
 
 from xent.core.arrays import Array
-from xent.core.shaping import Form
 from xent.kernels.element_loss import ElementLoss
 from xent.kernels.gpu import bits
 from xent.kernels.gpu.element_program import losses as loss_program
 from xent.kernels.gpu.element_program import scaled as scaling_program
 from xent.kernels.gpu.element_program import sides as side_program
-from xent.kernels.gpu.launch import ELEMENTS, on_device_of, speaks_ptx
+from xent.kernels.gpu.launch import ELEMENTS, element_warps, on_device_of, speaks_ptx
 
 _WARPS = 4
-_PLAIN = Form()
 
 
 def statistics(q: Array) -> tuple[Array, Array]:
@@ -97,15 +95,17 @@ def _launch(
     (t, t_how), (w, w_how), (v, v_how), (g, g_how) = operands
     within, yes, no = loss.within, loss.yes, loss.no
     check = bits.UNCHECKED if within is None else bits.ZERO_OR_ONE if within.hard else bits.PROBABILITIES
-    factor, beside = (scale, None) if isinstance(scale, float) else (1.0, scale.detach())
+    factor, beside = (float(scale), None) if isinstance(scale, (int, float)) else (1.0, scale.detach())
+    forms = (yes.factor, yes.epsilon, yes.gamma, no.factor, no.epsilon, no.gamma, loss.no_margin)
     by_rows = any(how in (bits.CLASSES, bits.ROWS) for _, how in operands)
+    shaped = bits.SHIFTED if loss.no_margin else bits.FORMS if loss.shaped else bits.UNSHAPED
     with on_device_of(q):
         loss_program[_grid(z)](
             z, out, t, w, v, g, beside, above, each, sums,
             z.numel(), z.shape[-1] if by_rows else 1, factor, float(loss.on), float(loss.off),
-            yes.factor, yes.epsilon, yes.gamma, no.factor, no.epsilon, no.gamma,
-            T=t_how, W=w_how, V=v_how, G=g_how, CHECK=check, SHAPED=yes != _PLAIN or no != _PLAIN,
-            ABOVE=when, B=ELEMENTS, PTX=speaks_ptx(q), num_warps=_WARPS,
+            *(float(x) for x in forms),
+            T=t_how, W=w_how, V=v_how, G=g_how, CHECK=check, SHAPED=shaped,
+            ABOVE=when, B=ELEMENTS, PTX=speaks_ptx(q), num_warps=element_warps(shaped),
         )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 
 from xent.core.arrays import Array
+from xent.kernels.gpu import bits
 
 #: What a program of short rows holds; the longest row that one holds; and the piece of longer ones.
 _TILE, _HELD, _PIECE = 2048, 16384, 16384
@@ -40,6 +41,11 @@ def cut_of(classes: int, heavy: bool = False) -> Cut:
     tile = max(_TILE, wide) if held else _PIECE // (1 + heavy)
     warps = min(max(tile // (_NUMBERS * _WARP), 4), 16 if heavy else 32)
     return Cut(held, max(_TILE // wide, 1) if held else 1, wide if held else tile, warps)
+
+
+def element_warps(shaped: int) -> int:
+    """Of a program of losses of elements: what needs more registers has fewer numbers a thread."""
+    return 8 if shaped == bits.SHIFTED else 4
 
 
 def aligned(*numbers: int) -> int:
