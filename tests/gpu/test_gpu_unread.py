@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from torch.testing import assert_close
+from torch.utils.checkpoint import checkpoint
 
 import xent
 import xent.torch as X
@@ -370,3 +371,39 @@ def test_a_label_outside_of_classes_that_weigh_differently() -> None:
     expected = [False, True, False, True, False, True]
     assert torch.isnan(loss).tolist() == expected
     assert torch.isnan(torch.autograd.grad(loss.sum(), z)[0]).all(-1).tolist() == expected
+
+
+@pytest.mark.parametrize("kind", ["softcap", "probabilities", "indicators"])
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_a_checkpoint_makes_the_statistics_again(kind: str, reentrant: bool, launches: list[str]) -> None:
+    P = {
+        "softcap": xent.Labels(labels(), ignore=-100),
+        "probabilities": xent.Distribution(probabilities()),
+        "indicators": xent.Indicators(of_elements()),
+    }[kind]
+    loss = ADJUSTED["softcap"][0] if kind == "softcap" else xent.losses.Loss()
+
+    def call(x: torch.Tensor) -> torch.Tensor:
+        return loss(P, xent.Logits(x), reduction="none")
+
+    z = scores()
+    up = normal(*call(z).shape, seed=9)
+    (expected,) = torch.autograd.grad(call(z), z, up)
+    launches.clear()
+    checkpoint(call, z, use_reentrant=reentrant).backward(up)
+    assert launches == [launches[0]] * 3
+    assert z.grad is not None
+    assert_close(z.grad, expected)
+
+
+def test_a_number_for_a_weight_is_made_on_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    z, P = scores(), xent.Indicators(of_elements())
+    expected = xent.cross_entropy(P, xent.Logits(z), weight=torch.tensor(2.0), positive_weight=torch.tensor(3.0))
+    make = torch.asarray
+
+    def of_tensors(x: Any, *others: Any, **options: Any) -> torch.Tensor:
+        assert isinstance(x, torch.Tensor), "copied from the host"
+        return make(x, *others, **options)
+
+    monkeypatch.setattr(torch, "asarray", of_tensors)
+    assert_close(xent.cross_entropy(P, xent.Logits(z), weight=2.0, positive_weight=3.0), expected)

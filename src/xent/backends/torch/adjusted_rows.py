@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from xent.backends.torch.lean import reachable
+from xent.backends.torch.lean import dense
 from xent.backends.torch.spec import Spec
 from xent.core.arrays import Array
 from xent.kernels.extra import AdjustingKernel, Extra
@@ -30,7 +30,7 @@ def adjusted_rows(
     hard = isinstance(target, HardTarget)
     truth = (target.index, None, None) if hard else (None, target.probs, target.log_probs)  # type: ignore[union-attr]
     others = (*truth, extra.offset, extra.class_weight)
-    if "score_sum" in want or not reachable(kernel, q, *others):
+    if "score_sum" in want or not dense(q, *others, hooked=True):
         return None
     if torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in others):
         return None
@@ -62,7 +62,7 @@ class _AdjustedRows(torch.autograd.Function):
         target = spec.target(*truth)
         if not slopes:
             return (None,) * 7
-        if not torch.is_grad_enabled() and reachable(spec.kernel, *slopes.values()):
+        if not torch.is_grad_enabled() and dense(*slopes.values(), hooked=True):
             kernel: Any = spec.kernel
             return kernel.row_slopes_gradient(q, target, slopes, ctx.extra), *(None,) * 6
         again = torch.is_grad_enabled()

@@ -35,7 +35,7 @@ def device_sum(
 
 def device_each(q: Array, loss: ElementLoss, dtype: str, again: Again) -> Array | None:
     """The loss of each element; None as above."""
-    if not _by_scores_alone(q, loss):
+    if not _by_scores_alone(q, loss, hooked=True):
         return None
     found: Array = _Each.apply(q, *loss.tensors, _bare(loss), dtype, again)
     return found
@@ -53,8 +53,8 @@ def again_of(general: Callable[[Array], Array]) -> Again:
     return again
 
 
-def _by_scores_alone(q: Array, loss: ElementLoss) -> bool:
-    if not dense(q, *loss.tensors):
+def _by_scores_alone(q: Array, loss: ElementLoss, *, hooked: bool = False) -> bool:
+    if not dense(q, *loss.tensors, hooked=hooked):
         return False
     return not (torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in loss.tensors))
 
@@ -116,7 +116,7 @@ class _Each(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, g: Array) -> tuple[Array | None, ...]:
         saved = ctx.saved_tensors
-        if torch.is_grad_enabled() or not dense(g):
+        if torch.is_grad_enabled() or not dense(g, hooked=True):
             found = ctx.again(saved, g)
         else:
             found = gpu.element_each_gradient(saved[0], _whole(ctx.loss, saved[1:]), g)

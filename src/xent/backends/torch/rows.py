@@ -52,7 +52,7 @@ class _Rows(torch.autograd.Function):
         dq = dp = dlp = None
         slopes = [g for name, g in by.items() if g is not None and name != "score_sum"]
         if ctx.needs_input_grad[0] and slopes:
-            if spec.kernel is gpu and not torch.is_grad_enabled() and dense(q, index, probs, log_probs, *slopes):
+            if spec.kernel is gpu and not torch.is_grad_enabled() and dense(*slopes, hooked=True):
                 # The mass of a soft target is made in the same pass.
                 dq = gpu.row_slopes_gradient(q, target, by, Extra())
             else:
