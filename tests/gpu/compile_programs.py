@@ -21,7 +21,7 @@ from xent.kernels.gpu.launch import ELEMENTS, aligned, cut_of, element_warps
 _FLOATS = (
     "on", "off", "factor", "cap", "z_loss", "form_factor", "epsilon", "form_q", "gamma", "limit", "highest",
     "tolerance", "scale", "yes_factor", "yes_epsilon", "yes_gamma", "no_factor", "no_epsilon", "no_gamma",
-    "no_margin",
+    "no_margin", "p_factor",
 )  # fmt: skip
 
 
@@ -98,6 +98,7 @@ def rows(kind: str, classes: int, **chosen: Any) -> dict[str, Any]:
         "truth_slope_": "*fp32" if adjusts & bits.TRUTH else None,
         "offset": "*fp32" if adjusts & bits.OFFSET else None,
         "weights": "*fp32" if chosen.get("weighted") else None,
+        "p_shift_": "*fp32" if chosen.get("teacher") else None,
         "above_": "*fp32" if chosen.get("ABOVE") else None,
         "losses": "*fp32" if want & bits.LOSS else None,
         "lses": "*fp32" if want & bits.LSE else None,
@@ -159,6 +160,8 @@ def main() -> None:
         "soft": rows("bf16", 32000, TARGET=bits.SOFT),
         "checked": rows("bf16", 32000, TARGET=bits.SOFT, CHECK=bits.PROBABILITIES),
         "checked, held": rows("bf16", 16384, TARGET=bits.SOFT, CHECK=bits.PROBABILITIES),
+        "teacher": rows("bf16", 32000, TARGET=bits.LOGS, teacher=True),
+        "teacher, held": rows("bf16", 16384, TARGET=bits.LOGS, teacher=True),
         "weighted labels": rows("bf16", 32000, TARGET=bits.LABELLED, weighted=True),
         "images": rows("fp32", 21, images=True),
         "tokens": rows("bf16", 128256, GRADIENT=bits.WITHOUT, WANT=bits.LOSS | bits.ENTROPY | bits.ARGMAX),

@@ -68,8 +68,8 @@ def probabilities(seed: int = 1) -> torch.Tensor:
     return (2 * normal(N, K, seed=seed)).softmax(-1)
 
 
-def assert_like_double(call: Loss, z: torch.Tensor, launches: list[str], *, second: bool = True) -> None:
-    """Each loss, its gradient from any upstream, evaluation, and a derivative more."""
+def assert_like_double(call: Loss, z: torch.Tensor, launches: list[str], *, second: bool = True, more: int = 0) -> None:
+    """Each loss, its gradient from any upstream, evaluation, and a derivative more. ``more``: those for a teacher."""
     eps = 1e-5 if z.dtype is torch.float32 else 2 * torch.finfo(z.dtype).eps
     wide = z.detach().double().requires_grad_()
     for reduction in ("none", "sum", "mean"):
@@ -82,11 +82,11 @@ def assert_like_double(call: Loss, z: torch.Tensor, launches: list[str], *, seco
         assert found.dtype == z.dtype
         assert_close(found.double(), their, rtol=eps, atol=eps, equal_nan=True)
         # float32's gradient is ready, and scaled.
-        assert len(launches) <= 2
+        assert len(launches) <= 2 + more
         with torch.no_grad():
             launches.clear()
             assert_close(call(z, reduction=reduction), loss.detach(), rtol=1e-6, atol=1e-6, equal_nan=True)
-            assert len(launches) == 1
+            assert len(launches) == 1 + more
         if second and z.dtype is torch.float32:
             (mine,) = torch.autograd.grad(loss, z, up, create_graph=True)
             (theirs,) = torch.autograd.grad(exact, wide, up.double(), create_graph=True)
@@ -132,6 +132,9 @@ DISTRIBUTIONS: dict[str, Callable[[torch.Tensor], Any]] = {
     "bfloat16": lambda p: xent.Distribution(p.bfloat16()),
     "float16": lambda p: xent.Distribution(p.half()),
     "logarithms": lambda p: xent.Distribution.from_log_probs(p.log()),
+    "teacher": lambda p: xent.Distribution.from_logits(30.0 * p.log()),
+    "teacher, warm": lambda p: xent.Distribution.from_logits(5.0 * p.log(), temperature=4.0),
+    "teacher, bfloat16": lambda p: xent.Distribution.from_logits(p.log().bfloat16(), temperature=0.5),
     "logarithms, bfloat16": lambda p: xent.Distribution.from_log_probs(p.log().bfloat16()),
 }
 
@@ -139,8 +142,12 @@ DISTRIBUTIONS: dict[str, Callable[[torch.Tensor], Any]] = {
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
 def test_distributions(name: str, launches: list[str]) -> None:
     dtype = torch.bfloat16 if "16" in name else torch.float32
-    P = DISTRIBUTIONS[name](probabilities())
-    assert_like_double(lambda x, **how: xent.cross_entropy(P, xent.Logits(x), **how), scores(dtype), launches)
+    P, more = DISTRIBUTIONS[name](probabilities()), int("teacher" in name)
+
+    def call(x: torch.Tensor, **how: Any) -> torch.Tensor:
+        return xent.cross_entropy(P, xent.Logits(x), **how)
+
+    assert_like_double(call, scores(dtype), launches, more=more)
 
 
 @pytest.mark.parametrize("name", ["softcap", "temperature"])
@@ -407,3 +414,31 @@ def test_a_number_for_a_weight_is_made_on_the_device(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(torch, "asarray", of_tensors)
     assert_close(xent.cross_entropy(P, xent.Logits(z), weight=2.0, positive_weight=3.0), expected)
+
+
+def test_a_teacher_at_the_edges(launches: list[str]) -> None:
+    teacher = normal(N, K, seed=11)
+    teacher[0, 3], teacher[1, 5:], teacher[2, 7] = inf, -inf, nan
+    teacher[3, [0, 39]] = inf
+    P = xent.Distribution.from_logits(teacher)
+
+    def call(x: torch.Tensor, **how: Any) -> torch.Tensor:
+        return xent.cross_entropy(P, xent.Logits(x), **how)
+
+    assert_like_double(call, scores(), launches, second=False, more=1)
+    assert torch.isnan(call(scores(), reduction="none")).tolist() == [False, False, True, True, False, False]
+
+
+@pytest.mark.parametrize("name", ["class_weight", "margin", "focal"])
+def test_a_teacher_whose_probabilities_are_read_before(name: str) -> None:
+    hot = torch.where(torch.eye(K)[:N] > 0, 0.0, -inf)
+    options = {
+        "class_weight": {"class_weight": weights(K)},
+        "margin": {"scores": xent.losses.Scores(margin=xent.losses.Shift(0.3))},
+        "focal": {"shaping": xent.Focal(2.0)},
+    }[name]
+    z = scores()
+    found = xent.cross_entropy(xent.Distribution.from_logits(hot), xent.Logits(z), **options)
+    exact = xent.cross_entropy(xent.Labels(torch.arange(N)), xent.Logits(z), **options)
+    assert_close(found, exact)
+    assert_close(torch.autograd.grad(found, z)[0], torch.autograd.grad(exact, z)[0])

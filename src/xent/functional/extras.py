@@ -12,9 +12,9 @@ from xent.core.scores import Scores
 from xent.core.shaping import Form, Shaping
 from xent.functional.call import Call
 from xent.kernels.cpu import cpu
-from xent.kernels.extra import Extra, ShapingKernel
+from xent.kernels.extra import Extra, ShapingKernel, Teacher
 from xent.kernels.gpu import gpu
-from xent.kernels.protocol import HardTarget, Target
+from xent.kernels.protocol import HardTarget, SoftTarget, Target
 from xent.kernels.registry import choose
 
 _SHAPING: tuple[ShapingKernel, ...] = (cpu, gpu)
@@ -39,12 +39,21 @@ def extra_of(call: Call, shaping: Shaping | None, penalties: Sequence[Penalty]) 
     z_loss = sum(penalty.coefficient for penalty in penalties if isinstance(penalty, ZLoss))
     if kernel is None or (call.pending is not None and kernel is not gpu):
         return None
-    within = None if call.pending is None else call.pending.within
-    if scores is None:
-        return kernel, Extra(form, z_loss, within=within)
-    if scores.softcap is not None and (scores.margin is not None or not kernel.caps):
+    if scores is not None and scores.softcap is not None and (scores.margin is not None or not kernel.caps):
         return None
-    return kernel, Extra(form, z_loss, scores.scale, scores.offset, scores.margin, scores.softcap, within=within)
+    within, teacher = None, None
+    if call.pending is not None:
+        within = call.pending.within
+        if call.pending.factor is not None and isinstance(call.target, SoftTarget):
+            made = gpu.row_adjusted_statistics(
+                call.target.log_probs, None, frozenset({"lse"}), Extra(scale=call.pending.factor)
+            )
+            teacher = Teacher(call.pending.factor, made.lse)
+    if scores is None:
+        return kernel, Extra(form, z_loss, within=within, teacher=teacher)
+    return kernel, Extra(
+        form, z_loss, scores.scale, scores.offset, scores.margin, scores.softcap, within=within, teacher=teacher
+    )
 
 
 def adjusted_statistics(call: Call) -> dict[str, Array] | None:

@@ -71,7 +71,9 @@ def fused_shaped(
 ) -> Array | None:
     """The same for losses that the pass knows. ``general`` makes the result in the usual way, from scores and target;
     it is called where more than a first derivative is wanted."""
-    if not call.backend.fuses(call.q, call.weight, reducer.denominator) or call.target is None:
+    if reducer.reduction == "none" or call.target is None:
+        return None
+    if not call.backend.fuses(call.q, call.weight, reducer.denominator):
         return None
     found = extra_of(call, shaping, penalties)
     c = None if found is None else parts(call, reducer)

@@ -82,7 +82,9 @@ def prepare(
         def settled(x: Array) -> SoftTarget:
             return soft_target(P, x, axis, source, backend, inspect, smooth)
 
-        if waits and P.holds != "logits":
+        # A teacher's scores are no probabilities yet for those who read the target before the kernel.
+        read = class_weight is not None or (scores is not None and scores.margin is not None)
+        if waits and not (read and P.holds == "logits"):
             share = smoothing_of(P.smoothing if smooth else 0.0, shape[axis])
             target, pending = unread_rows(P, truth, axis, *share, settled)
         else:

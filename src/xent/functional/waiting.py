@@ -27,6 +27,8 @@ class Pending:
 
     within: Within
     settle: Callable[[Any], Any]
+    #: The target's log_probs are scores of a teacher, and this is 1 over their temperature.
+    factor: float | None = None
     #: t = on·given + off of elements.
     on: float = 1.0
     off: float = 0.0
@@ -42,15 +44,22 @@ def left_to_the_kernel(backend: Backend, task: Task, truth: Array) -> bool:
 def unread_rows(
     P: Distribution, truth: Array, axis: int, on: float, off: float, settle: Callable[[Array], SoftTarget]
 ) -> tuple[SoftTarget, Pending]:
-    """Probabilities, or their logarithms, as they were given; ``settle`` makes the target of them."""
+    """Probabilities, their logarithms or a teacher's scores, as they are; ``settle`` makes the target of them."""
     x, log = classes_last(truth, axis), P.holds == "log_probs"
+
+    def made(raw: SoftTarget) -> SoftTarget:
+        return settle(raw.probs if raw.log_probs is None else raw.log_probs)
+
+    if P.holds == "logits":
+        # Their softmax sums to 1, and NaN comes through by itself.
+        return SoftTarget(None, on, off, x), Pending(Within(math.inf, math.inf), made, 1.0 / P.temperature)
     highest = highest_of(x, log=log)
     within = Within(math.exp(highest) if log else highest, tolerance_of(x, log=log))
     target = SoftTarget(None, on, off, x) if log else SoftTarget(x, on, off)
-    return target, Pending(within, lambda raw: settle(raw.probs if raw.log_probs is None else raw.log_probs))
+    return target, Pending(within, made)
 
 
 def unread_elements(P: Indicators, smooth: bool, settle: Callable[[Array], Array]) -> Pending:
     """Indicators as they were given."""
     share = P.smoothing if smooth else 0.0
-    return Pending(Within(), settle, 1.0 - share, share / 2.0)
+    return Pending(Within(), settle, on=1.0 - share, off=share / 2.0)

@@ -26,6 +26,15 @@ class Within:
 
 
 @dataclass(frozen=True, eq=False)
+class Teacher:
+    """What makes probabilities of the scores that a ``SoftTarget`` has as its log_probs: e^(factor·score − lse), with
+    the log-sum-exp of each row."""
+
+    factor: float
+    lse: Array
+
+
+@dataclass(frozen=True, eq=False)
 class Extra:
     """L = Σ c·(φ(ℓ) + λ·lse²) of z̃ = scale·A(z) + offset, where A is the margin, which acts on the truth alone."""
 
@@ -43,6 +52,7 @@ class Extra:
     class_weight: Array | None = None
     #: The check of a ``SoftTarget`` that waits for the kernel.
     within: Within | None = None
+    teacher: Teacher | None = None
 
     @property
     def changes_scores(self) -> bool:

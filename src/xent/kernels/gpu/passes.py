@@ -27,8 +27,8 @@ _NOWHERE = tl.constexpr(2147483647)
 @triton.jit
 def read(  # type: ignore[no-untyped-def]
     base, stride, begin, reads, classes, truth, replaced, factor, offset, cap, p_base, p_stride, on, off,
-    weights, highest, TARGET: tl.constexpr, ADJUSTS: tl.constexpr, CHECK: tl.constexpr, MASKED: tl.constexpr,
-    B: tl.constexpr,
+    weights, highest, shift, p_factor, TARGET: tl.constexpr, ADJUSTS: tl.constexpr, CHECK: tl.constexpr,
+    MASKED: tl.constexpr, B: tl.constexpr,
 ):  # fmt: skip
     """(columns, their addresses' factor, which are read, z̃ in float32, the slope of the cap or 1, t or 0, p or 0) of a
     piece, t = w·(on·p + off) with a weight w of each class or 1.
@@ -66,6 +66,10 @@ def read(  # type: ignore[no-untyped-def]
                 p = tl.load(at, mask=valid, other=-float("inf") if TARGET == _LOGS else 0.0).to(tl.float32)
             else:
                 p = tl.load(at).to(tl.float32)
+            if shift is not None:
+                # At an infinite score that is all the mass the difference is 0.
+                p = p * p_factor
+                p = tl.where(p == shift[:, None], 0.0, p - shift[:, None])
             if TARGET == _LOGS:
                 p = tl.exp(p)
         if CHECK == _ZERO_OR_ONE:

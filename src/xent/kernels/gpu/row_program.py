@@ -28,13 +28,14 @@ _NOWHERE = tl.constexpr(2147483647)
 
 @triton.jit(do_not_specialize=["count"])
 def rows(  # type: ignore[no-untyped-def]
-    z, out, index, probs, a_, b_, h_, replaced_, truth_slope_, offset, weights, above_,
+    z, out, index, probs, a_, b_, h_, replaced_, truth_slope_, offset, weights, p_shift_, above_,
     losses, lses, entropies, sums, firsts,
     count, classes,
     stride, step, plane, leap,
     out_stride, out_step, out_plane, out_leap,
     p_stride, p_step, p_plane, p_leap,
     on, off, factor, cap, z_loss, form_factor, epsilon, form_q, gamma, limit, highest, tolerance,
+    p_factor,
     WANT: tl.constexpr, TARGET: tl.constexpr, CHECK: tl.constexpr, GRADIENT: tl.constexpr, OWN_MASS: tl.constexpr,
     ADJUSTS: tl.constexpr, ABOVE: tl.constexpr, SHAPED: tl.constexpr, HELD: tl.constexpr, R: tl.constexpr,
     B: tl.constexpr, ALIGNED: tl.constexpr, FLAT: tl.constexpr, PTX: tl.constexpr,
@@ -42,8 +43,8 @@ def rows(  # type: ignore[no-untyped-def]
     """``index``, a, b, h and what goes with the truth are one number a row; layouts as in ``xent.kernels.layout``.
 
     a, b and h where GRADIENT says so; where it is FUSED, c is in the place of a, and where OWN_MASS, a is without b·Σt.
-    ``weights``: one number a class, that multiplies t. CHECK: a row of what is no probability, or of a sum that is not
-    1, is NaN. R is 1 where rows are not HELD.
+    ``weights``: one number a class, that multiplies t. p_shift_: where there is one, log p is p_factor·probs − p_shift.
+    CHECK: a row of what is no probability, or of a sum that is not 1, is NaN. R is 1 where rows are not HELD.
     FLAT: row after row is one step further, and no leap. ALIGNED divides the number of classes and every step between
     rows: by so many numbers memory is read at a time.
     """
@@ -94,6 +95,10 @@ def rows(  # type: ignore[no-untyped-def]
         if not FLAT:
             p_base = probs + (row // p_plane) * p_leap + (row % p_plane) * p_step
 
+    shift = p_shift_
+    if p_shift_ is not None:
+        shift = tl.load(p_shift_ + row, mask=there, other=0.0)
+
     peak = tl.full([R], -float("inf"), tl.float32)
     rest = tl.zeros([R], tl.float32)
     ties, drops, dot, mass, spread, total = rest, rest, rest, rest, rest, rest
@@ -105,7 +110,7 @@ def rows(  # type: ignore[no-untyped-def]
     if HELD:
         columns, wide, valid, x, slope, t, p = read(
             base, stride, 0, reads, classes, truth, replaced, factor, offset, cap, p_base, p_stride, on, off,
-            weights, highest, TARGET, ADJUSTS, CHECK, True, B,
+            weights, highest, shift, p_factor, TARGET, ADJUSTS, CHECK, True, B,
         )  # fmt: skip
         peak, rest, ties, drops, dot, mass, spread, total, piece = absorb(
             x, valid, t, p, 0, peak, rest, ties, drops, dot, mass, spread, total, piece, on, off,
@@ -115,7 +120,7 @@ def rows(  # type: ignore[no-untyped-def]
         for begin in tl.range(0, whole, B, num_stages=2):
             columns, wide, valid, x, slope, t, p = read(
                 base, stride, begin, reads, classes, truth, replaced, factor, offset, cap, p_base, p_stride, on, off,
-                weights, highest, TARGET, ADJUSTS, CHECK, False, B,
+                weights, highest, shift, p_factor, TARGET, ADJUSTS, CHECK, False, B,
             )  # fmt: skip
             peak, rest, ties, drops, dot, mass, spread, total, piece = absorb(
                 x, valid, t, p, begin, peak, rest, ties, drops, dot, mass, spread, total, piece, on, off,
@@ -124,7 +129,7 @@ def rows(  # type: ignore[no-untyped-def]
         for begin in range(whole, end, B):
             columns, wide, valid, x, slope, t, p = read(
                 base, stride, begin, reads, classes, truth, replaced, factor, offset, cap, p_base, p_stride, on, off,
-                weights, highest, TARGET, ADJUSTS, CHECK, True, B,
+                weights, highest, shift, p_factor, TARGET, ADJUSTS, CHECK, True, B,
             )  # fmt: skip
             peak, rest, ties, drops, dot, mass, spread, total, piece = absorb(
                 x, valid, t, p, begin, peak, rest, ties, drops, dot, mass, spread, total, piece, on, off,
@@ -139,14 +144,14 @@ def rows(  # type: ignore[no-untyped-def]
             # The piece of the peak once more; and all, where there is NaN.
             columns, wide, valid, x, slope, t, p = read(
                 base, stride, tl.max(piece, axis=0), reads, classes, truth, replaced, factor, offset, cap, p_base,
-                p_stride, on, off, weights, highest, _NONE, ADJUSTS, _UNCHECKED, True, B,
+                p_stride, on, off, weights, highest, shift, p_factor, _NONE, ADJUSTS, _UNCHECKED, True, B,
             )  # fmt: skip
             first = first_of(x == peak[:, None], columns)
             void = tl.full([R], _NOWHERE, tl.int32)
             for begin in range(0, classes * tl.max((rest != rest).to(tl.int32), axis=0), B):
                 columns, wide, valid, x, slope, t, p = read(
                     base, stride, begin, reads, classes, truth, replaced, factor, offset, cap, p_base, p_stride, on,
-                    off, weights, highest, _NONE, ADJUSTS, _UNCHECKED, True, B,
+                    off, weights, highest, shift, p_factor, _NONE, ADJUSTS, _UNCHECKED, True, B,
                 )  # fmt: skip
                 void = tl.minimum(void, first_of(x != x, columns))
         tl.store(firsts + row, tl.where(void < _NOWHERE, void, first).to(tl.int64), mask=there)
@@ -235,7 +240,7 @@ def rows(  # type: ignore[no-untyped-def]
             for begin in tl.range(0, whole, B, num_stages=2):
                 columns, wide, valid, x, slope, t, p = read(
                     base, stride, begin, reads, classes, truth, replaced, factor, offset, cap, p_base, p_stride, on,
-                    off, weights, highest, TARGET, ADJUSTS, _UNCHECKED, False, B,
+                    off, weights, highest, shift, p_factor, TARGET, ADJUSTS, _UNCHECKED, False, B,
                 )  # fmt: skip
                 found = gradient_of(
                     x, t, slope, peak, rest, a, b, h, excess, entropy, off, factor,
@@ -246,7 +251,7 @@ def rows(  # type: ignore[no-untyped-def]
             for begin in range(whole, classes, B):
                 columns, wide, valid, x, slope, t, p = read(
                     base, stride, begin, reads, classes, truth, replaced, factor, offset, cap, p_base, p_stride, on,
-                    off, weights, highest, TARGET, ADJUSTS, _UNCHECKED, True, B,
+                    off, weights, highest, shift, p_factor, TARGET, ADJUSTS, _UNCHECKED, True, B,
                 )  # fmt: skip
                 found = gradient_of(
                     x, t, slope, peak, rest, a, b, h, excess, entropy, off, factor,

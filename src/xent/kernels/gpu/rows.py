@@ -96,9 +96,12 @@ class _Launch:
         if extra.changes_scores:
             self._adjust()
         self.weights = None if extra.class_weight is None else self._of_classes(extra.class_weight)
+        self.shift, self.p_factor = None, 1.0
+        if extra.teacher is not None:
+            self.shift, self.p_factor = self.vector(extra.teacher.lse), float(extra.teacher.factor)
         self.within = extra.within or Within()
         self.check = bits.UNCHECKED
-        if extra.within is not None and isinstance(target, SoftTarget):
+        if extra.within is not None and isinstance(target, SoftTarget) and (extra.teacher is None or self.within.hard):
             self.check = bits.ZERO_OR_ONE if extra.within.hard else bits.PROBABILITIES
 
     def new_gradient(self) -> Array:
@@ -137,12 +140,12 @@ class _Launch:
         with on_device_of(self.q):
             program[grid](
                 self.q, out, self.index, self.probs, a, b, h, self.replaced, self.truth_slope, self.offset,
-                self.weights, None if above is None else above.detach(),
+                self.weights, self.shift, None if above is None else above.detach(),
                 *(new.get(name) for name in ("loss", "lse", "entropy", "score_sum", "argmax")),
                 self.count, self.classes, *(x for layout in layouts for x in layout),
                 float(self.on), float(self.off), float(self.extra.scale), float(self.extra.cap or 1.0),
                 float(self.extra.z_loss), form.factor, form.epsilon, form.q, form.gamma, form.limit,
-                self.within.highest, self.within.tolerance,
+                self.within.highest, self.within.tolerance, self.p_factor,
                 WANT=want, TARGET=self.kind, CHECK=self.check, GRADIENT=gradient, OWN_MASS=own_mass,
                 ADJUSTS=self.adjusts, ABOVE=when if above is not None else bits.NOTHING, SHAPED=form != _FORM,
                 HELD=cut.held, R=cut.rows, B=cut.classes, ALIGNED=aligned(self.classes, *steps),
