@@ -118,6 +118,8 @@ CASES: dict[str, tuple[Callable[..., torch.Tensor], float]] = {
     "typed, weighted": (lambda **how: xent.cross_entropy(LABELS, Q, weight=OF_ROWS, class_weight=OF_CLASSES, **how), 0),
     "focal": (lambda **how: imbalance.focal(2.0)(LABELS, Q, **how), 0),
     "z-loss": (lambda **how: noise.z_loss(1e-3)(LABELS, Q, **how), 0),
+    "entropy": (lambda **how: noise.confidence_penalty(0.1)(LABELS, Q, **how), 0),
+    "generalized": (lambda **how: noise.generalized_cross_entropy()(LABELS, Q, **how), 0),
     "label_smoothing": (lambda **how: noise.label_smoothing(0.1)(LABELS, Q, **how), 0),
     "temperature": (lambda **how: noise.temperature(2.0)(LABELS, Q, **how), 0),
     "softcap": (lambda **how: noise.softcap(30.0)(LABELS, Q, **how), 0),
