@@ -442,3 +442,18 @@ def test_a_teacher_whose_probabilities_are_read_before(name: str) -> None:
     exact = xent.cross_entropy(xent.Labels(torch.arange(N)), xent.Logits(z), **options)
     assert_close(found, exact)
     assert_close(torch.autograd.grad(found, z)[0], torch.autograd.grad(exact, z)[0])
+
+
+def test_padding_of_a_target_that_is_weighed_by_class() -> None:
+    p = probabilities()
+    p[1] = nan
+    weight = torch.ones(N)
+    weight[1] = 0.0
+    z = scores()
+    wide = z.detach().double().requires_grad_()
+    found, exact = (
+        xent.cross_entropy(xent.Distribution(p), xent.Logits(x), weight=weight.to(x.dtype), class_weight=c)
+        for x, c in ((z, weights(K)), (wide, weights(K).double()))
+    )
+    assert_close(found.double(), exact, rtol=1e-5, atol=1e-6)
+    assert torch.isfinite(torch.autograd.grad(found, z)[0]).all()

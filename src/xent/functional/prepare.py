@@ -117,6 +117,9 @@ def prepare(
         c = weight_array(class_weight, source, "class_weight=", reads)
         checks.require_vector(c, shape[axis] if shape else 1, "class_weight=")
         per_example = weigh_rows(c, target) if rows else along(c, axis, len(shape))
+        if w is not None and pending is not None:
+            # What an unread target holds in an example that does not count.
+            per_example = xp.where(w == 0, 0.0, per_example)
         w = per_example if w is None else w * per_example
     if positive_weight is not None:
         positive_weight = weight_array(positive_weight, source, "positive_weight=", reads)
