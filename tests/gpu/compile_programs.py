@@ -16,9 +16,13 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource, compile
 
 from xent.kernels.gpu import bits, element_program, row_program
-from xent.kernels.gpu.launch import ELEMENTS, aligned, cut_of
+from xent.kernels.gpu.launch import ELEMENTS, aligned, cut_of, element_warps
 
-_FLOATS = ("on", "off", "factor", "cap", "z_loss", "form_factor", "epsilon", "form_q", "gamma", "limit", "scale")
+_FLOATS = (
+    "on", "off", "factor", "cap", "z_loss", "form_factor", "epsilon", "form_q", "gamma", "limit", "highest",
+    "tolerance", "scale", "yes_factor", "yes_epsilon", "yes_gamma", "no_factor", "no_epsilon", "no_gamma",
+    "no_margin", "p_factor",
+)  # fmt: skip
 
 
 def built(program: Any, arguments: dict[str, Any], constants: dict[str, Any], warps: int) -> dict[str, Any]:
@@ -80,7 +84,7 @@ def rows(kind: str, classes: int, **chosen: Any) -> dict[str, Any]:
     """The program over rows (4096, classes)."""
     target, gradient = chosen.get("TARGET", bits.HARD), chosen.get("GRADIENT", bits.FUSED)
     want, adjusts = chosen.get("WANT", bits.LOSS | bits.LSE), chosen.get("ADJUSTS", 0)
-    hard, soft = target in (bits.HARD, bits.SMOOTHED), target >= bits.SOFT
+    hard, soft = target in (bits.HARD, bits.SMOOTHED, bits.LABELLED), target in (bits.SOFT, bits.LOGS)
     mixed = gradient in (bits.MIXED, bits.MIXED_ENTROPY)
     arguments: dict[str, Any] = {
         "z": f"*{kind}",
@@ -93,6 +97,8 @@ def rows(kind: str, classes: int, **chosen: Any) -> dict[str, Any]:
         "replaced_": "*fp32" if adjusts & bits.TRUTH else None,
         "truth_slope_": "*fp32" if adjusts & bits.TRUTH else None,
         "offset": "*fp32" if adjusts & bits.OFFSET else None,
+        "weights": "*fp32" if chosen.get("weighted") else None,
+        "p_shift_": "*fp32" if chosen.get("teacher") else None,
         "above_": "*fp32" if chosen.get("ABOVE") else None,
         "losses": "*fp32" if want & bits.LOSS else None,
         "lses": "*fp32" if want & bits.LSE else None,
@@ -111,6 +117,7 @@ def rows(kind: str, classes: int, **chosen: Any) -> dict[str, Any]:
     cut = cut_of(classes, heavy)
     constants = {
         "WANT": want, "TARGET": target, "GRADIENT": gradient, "ADJUSTS": adjusts, "ABOVE": chosen.get("ABOVE", 0),
+        "CHECK": chosen.get("CHECK", 0), "OWN_MASS": chosen.get("OWN_MASS", False),
         "SHAPED": chosen.get("SHAPED", False), "HELD": cut.held, "R": cut.rows, "B": cut.classes,
         "ALIGNED": 1 if chosen.get("images") else aligned(classes), "FLAT": not chosen.get("images"), "PTX": True,
     }  # fmt: skip
@@ -118,14 +125,27 @@ def rows(kind: str, classes: int, **chosen: Any) -> dict[str, Any]:
 
 
 def elements(kind: str, **chosen: int) -> dict[str, Any]:
-    """The program over elements, summed with their gradient."""
+    """The program over elements, summed with their gradient; ``scaled`` by a number on the device."""
+    scaled = chosen.pop("scaled", False)
     arguments = {
         "z": f"*{kind}", "out": f"*{kind}", "t_": f"*{kind}", "w_": "*fp32" if chosen.get("W") else None,
-        "v_": "*fp32" if chosen.get("V") else None, "above_": "*fp32" if chosen.get("ABOVE") else None,
-        "each": None, "sums": "*fp64", "count": 2**20, "classes": 1000,
+        "v_": "*fp32" if chosen.get("V") else None, "g_": "*fp32" if chosen.get("G") else None,
+        "scale_": "*fp32" if scaled else None, "above_": "*fp32" if chosen.get("ABOVE") else None,
+        "each": None, "sums": "*fp64", "count": 2**20, "classes": 1000 if chosen.keys() & {"W", "V"} else 1,
     }  # fmt: skip
-    constants = {"T": bits.EACH, "W": 0, "V": 0, "ABOVE": 0, **chosen, "B": ELEMENTS, "PTX": True}
-    return built(element_program.losses, arguments, constants, 4)
+    constants = {
+        "T": bits.EACH,
+        "W": 0,
+        "V": 0,
+        "G": 0,
+        "CHECK": 0,
+        "SHAPED": False,
+        "ABOVE": 0,
+        **chosen,
+        "B": ELEMENTS,
+        "PTX": True,
+    }
+    return built(element_program.losses, arguments, constants, element_warps(chosen.get("SHAPED", 0)))
 
 
 def main() -> None:
@@ -138,8 +158,18 @@ def main() -> None:
         "half 50257": rows("fp16", 50257),
         "smoothed": rows("bf16", 32000, TARGET=bits.SMOOTHED),
         "soft": rows("bf16", 32000, TARGET=bits.SOFT),
+        "checked": rows("bf16", 32000, TARGET=bits.SOFT, CHECK=bits.PROBABILITIES),
+        "checked, held": rows("bf16", 16384, TARGET=bits.SOFT, CHECK=bits.PROBABILITIES),
+        "teacher": rows("bf16", 32000, TARGET=bits.LOGS, teacher=True),
+        "teacher, held": rows("bf16", 16384, TARGET=bits.LOGS, teacher=True),
+        "weighted labels": rows("bf16", 32000, TARGET=bits.LABELLED, weighted=True),
         "images": rows("fp32", 21, images=True),
         "tokens": rows("bf16", 128256, GRADIENT=bits.WITHOUT, WANT=bits.LOSS | bits.ENTROPY | bits.ARGMAX),
+        "tokens, held": rows("bf16", 16384, GRADIENT=bits.WITHOUT, WANT=bits.LOSS | bits.ENTROPY | bits.ARGMAX),
+        "soft, held": rows("bf16", 16384, TARGET=bits.SOFT),
+        "capped, held": rows("bf16", 16384, ADJUSTS=bits.CAP),
+        "adjusted, held": rows("bf16", 16384, ADJUSTS=bits.FACTOR | bits.OFFSET | bits.TRUTH),
+        "entropy's gradient, held": rows("bf16", 16384, GRADIENT=bits.MIXED_ENTROPY, WANT=bits.ENTROPY),
         "logs": rows("fp32", 1000, TARGET=bits.LOGS),
         "shaped": rows("bf16", 32000, SHAPED=True),
         "adjusted": rows("bf16", 32000, ADJUSTS=bits.FACTOR | bits.OFFSET | bits.TRUTH),
@@ -148,8 +178,13 @@ def main() -> None:
         "loss alone": rows("bf16", 128256, GRADIENT=bits.WITHOUT, WANT=bits.LOSS),
         "every statistic": rows("bf16", 128256, GRADIENT=bits.WITHOUT, WANT=every, TARGET=bits.SMOOTHED),
         "entropy's gradient": rows("fp32", 32000, GRADIENT=bits.MIXED_ENTROPY, WANT=bits.ENTROPY),
+        "capped, from slopes": rows("bf16", 32000, GRADIENT=bits.MIXED, WANT=0, ADJUSTS=bits.CAP, OWN_MASS=True),
+        "soft, from slopes": rows("bf16", 32000, GRADIENT=bits.MIXED, WANT=0, TARGET=bits.SOFT, OWN_MASS=True),
         "mixed": rows("bf16", 32000, GRADIENT=bits.MIXED, WANT=0),
         "elements": elements("bf16"),
+        "elements, focal": elements("bf16", CHECK=bits.ZERO_OR_ONE, SHAPED=bits.FORMS, scaled=True),
+        "elements, asymmetric": elements("bf16", CHECK=bits.ZERO_OR_ONE, SHAPED=bits.SHIFTED),
+        "elements, by row": elements("bf16", W=bits.ROWS, G=bits.EACH, CHECK=bits.PROBABILITIES),
         "elements, weighted": elements("fp32", W=bits.CLASSES, V=bits.CLASSES, ABOVE=bits.UNLESS_ONE),
     }
     print(json.dumps(found))

@@ -26,7 +26,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, An
 def test_nothing_spills(programs: dict[str, dict[str, Any]]) -> None:
     assert len(programs) > 20
     # A few bytes of stack without a load or a store in the loops are what the assembler makes of the row's scalars.
-    assert {name: one["stack"] for name, one in programs.items() if one["stack"] > 16} == {}
+    assert {name: one["stack"] for name, one in programs.items() if one["stack"] > 32} == {}
     assert {name: one["registers"] for name, one in programs.items() if one["registers"] > 192} == {}
 
 

@@ -15,9 +15,9 @@ from xent.kernels.protocol import Task
 
 @pytest.fixture(autouse=True)
 def _nothing_is_kept() -> Any:
-    room._failure.cache_clear()
+    room._FOUND.clear()
     yield
-    room._failure.cache_clear()
+    room._FOUND.clear()
 
 
 def told(monkeypatch: pytest.MonkeyPatch, device: str) -> str | None:
@@ -60,3 +60,44 @@ def test_other_devices(monkeypatch: pytest.MonkeyPatch, device: str, reason: str
 def test_without_triton(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "HAS_TRITON", False)
     assert "pip install triton" in str(told(monkeypatch, "cuda"))
+
+
+@pytest.mark.parametrize(
+    ("error", "tries"),
+    [
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), 2),
+        (RuntimeError("CUDA error: operation not permitted when stream is capturing"), 2),
+        (RuntimeError("device kernel image is invalid"), 1),
+    ],
+    ids=["memory", "capture", "device"],
+)
+def test_a_failure_that_may_pass_is_tried_again(monkeypatch: pytest.MonkeyPatch, error: Exception, tries: int) -> None:
+    from xent.kernels.gpu import elements
+
+    seen: list[int] = []
+
+    def fails(*arguments: Any) -> None:
+        seen.append(1)
+        raise error
+
+    monkeypatch.setattr(elements, "scaled_in_place", fails)
+    monkeypatch.setattr(room, "_DEVICES", ("cpu",))
+    for _ in range(2):
+        assert str(error) in str(told(monkeypatch, "cpu"))
+    assert len(seen) == tries
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # PyTorch's own, while it traces
+def test_captured_code_is_not_given_what_cannot_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    import xent.torch as X
+
+    monkeypatch.setattr(Gpu, "interpreted", False)
+    monkeypatch.setattr(room, "_DEVICES", ("cpu",))
+    monkeypatch.setattr(room, "_failure", lambda device: "no C compiler")
+    monkeypatch.setattr(Gpu, "row_statistics", lambda *arguments: pytest.fail("the kernel runs"))
+    torch._dynamo.reset()
+    z, y = torch.randn(3, 5), torch.tensor([0, 4, 2])
+    found = torch.compile(X.cross_entropy, fullgraph=True, backend="aot_eager")(z, y)
+    torch.testing.assert_close(found, torch.nn.functional.cross_entropy(z, y))

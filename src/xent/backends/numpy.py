@@ -12,7 +12,8 @@ from xent.core.algebra import plain
 from xent.core.arrays import Array
 from xent.core.shaping import Shaping
 from xent.kernels.composed import surprisals
-from xent.kernels.extra import Extra, ShapingKernel
+from xent.kernels.element_loss import ElementKernel, ElementLoss
+from xent.kernels.extra import AdjustingKernel, Extra, ShapingKernel
 from xent.kernels.protocol import Kernel, Link, Statistic, Target
 
 
@@ -56,6 +57,33 @@ class NumpyBackend:
         extra: Extra,
         total: Callable[[Array, Array], Array],
         general: Callable[[Array, Target], Array],
+    ) -> Array | None:
+        return None
+
+    def adjusted_rows(
+        self,
+        kernel: AdjustingKernel,
+        q: Array,
+        target: Target,
+        want: frozenset[Statistic],
+        extra: Extra,
+        general: Callable[[Array, Target], dict[str, Array]],
+    ) -> dict[str, Array] | None:
+        return None
+
+    def element_sum(
+        self,
+        kernel: ElementKernel,
+        q: Array,
+        loss: ElementLoss,
+        scale: Array | float,
+        total: Callable[[Array], Array],
+        general: Callable[[Array], Array],
+    ) -> Array | None:
+        return None
+
+    def each_element(
+        self, kernel: ElementKernel, q: Array, loss: ElementLoss, dtype: str, general: Callable[[Array], Array]
     ) -> Array | None:
         return None
 

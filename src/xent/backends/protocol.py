@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 from xent.core.arrays import Array
 from xent.core.shaping import Shaping
-from xent.kernels.extra import Extra, ShapingKernel
+from xent.kernels.element_loss import ElementKernel, ElementLoss
+from xent.kernels.extra import AdjustingKernel, Extra, ShapingKernel
 from xent.kernels.protocol import Kernel, Link, Statistic, Target
 
 
@@ -65,6 +66,37 @@ class Backend(Protocol):
     ) -> Array | None:
         """``total`` of (ℓ, lse) of scores, which is Σ c·(φ(ℓ) + λ·lse²), in the same way. ``general`` gives it from
         scores and target, in functions that can be differentiated again."""
+        ...
+
+    def adjusted_rows(
+        self,
+        kernel: AdjustingKernel,
+        q: Array,
+        target: Target,
+        want: frozenset[Statistic],
+        extra: Extra,
+        general: Callable[[Array, Target], dict[str, Array]],
+    ) -> dict[str, Array] | None:
+        """The row statistics of scores as a loss changed them, differentiable in q, straight from the scores; None
+        where that cannot be. ``general`` makes them in functions that can be differentiated again."""
+        ...
+
+    def element_sum(
+        self,
+        kernel: ElementKernel,
+        q: Array,
+        loss: ElementLoss,
+        scale: Array | float,
+        total: Callable[[Array], Array],
+        general: Callable[[Array], Array],
+    ) -> Array | None:
+        """``total`` of the summed losses of elements, which is scale·Σ, in the same way."""
+        ...
+
+    def each_element(
+        self, kernel: ElementKernel, q: Array, loss: ElementLoss, dtype: str, general: Callable[[Array], Array]
+    ) -> Array | None:
+        """The loss of each element, in the same way."""
         ...
 
     def elements(self, kernel: Kernel, q: Array, link: Link) -> tuple[Array, Array]:

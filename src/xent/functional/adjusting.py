@@ -20,6 +20,7 @@ from xent.core.arrays import (
     number,
     pick,
 )
+from xent.core.constants import kept_constant
 from xent.core.margins import Margin, Shift
 from xent.core.predictions import Logits, Projection
 from xent.core.scores import Scores
@@ -179,7 +180,7 @@ def beside(value: Any, like: Array, argument: str) -> Array:
     """An array beside another, in the type of its arithmetic. NumPy's goes to every framework: it is what a loss was
     made with."""
     if library(value) == "numpy" and library(like) != "numpy":
-        return constant(value, like, compute_dtype(like))
+        return kept_constant(value, like, compute_dtype(like))
     checks.require_one_library({argument: value, "Q": like})
     return namespace(like).astype(value, compute_dtype(like), copy=False)
 

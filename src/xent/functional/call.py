@@ -13,6 +13,7 @@ from xent.core.predictions import Logits, LogProbabilities, Probabilities, Proje
 from xent.core.scores import Scores
 from xent.core.targets import Distribution, Indicators, Labels
 from xent.functional.scoring import Angles, scored
+from xent.functional.waiting import Pending
 from xent.kernels.composed import dense_target
 from xent.kernels.protocol import HardTarget, Kernel, Link, Target, Task
 from xent.kernels.registry import choose
@@ -48,6 +49,8 @@ class Call:
     angles: Angles | None = None
     #: ‖x‖ of each row's hidden state, where a penalty reads it.
     norm: Array | None = None
+    #: What has not been looked at of the target, or of t, and is left to the kernel.
+    pending: Pending | None = None
 
     @property
     def rows(self) -> bool:
@@ -60,6 +63,15 @@ class Call:
     @property
     def classes(self) -> int:
         return int(self.q.shape[-1])
+
+    def settled(self) -> Call:
+        """The call with nothing pending: NaN is in the place of what must not be."""
+        if self.pending is None:
+            return self
+        made = self.pending.settle(self.t if self.target is None else self.target)
+        if self.target is None:
+            return replace(self, pending=None, t=made)
+        return replace(self, pending=None, target=made)
 
     def kernel(self) -> Kernel:
         return self.backend.kernel(choose(self.task))

@@ -18,13 +18,15 @@ from xent.core.target_steps import TargetStep
 from xent.core.values import Inspector, hard_rows
 from xent.errors import KindError, SoftTargetError, UndefinedPairError
 from xent.functional.call import P_, Q_, Call
-from xent.functional.extras import extra_of
+from xent.functional.elements import elements_and_gradient, fused_elements
+from xent.functional.extras import adjusted_statistics, extra_of
 from xent.functional.fused import fused_shaped, fused_sum, parts, total
 from xent.functional.prepare import prepare
 from xent.functional.projection import projection_gradient
 from xent.functional.reducing import Reducer
 from xent.functional.scoring import Angles, pull_back
 from xent.kernels.coefficients import row_coefficients, target_probs
+from xent.kernels.gpu import gpu
 from xent.kernels.protocol import HardTarget, SoftTarget
 from xent.kernels.registry import Explanation, consider
 
@@ -115,12 +117,17 @@ def cross_entropy(
     with call.backend.quiet():
 
         def general(call: Call) -> Array:
-            return reducer(call, _values(call.scored(), shaping, penalties))
+            return reducer(call, _values(call, shaping, penalties))
 
-        if call.scores is None and shaping is None and not penalties:
+        def again(call: Call) -> Array:
+            return general(call.settled().scored())
+
+        if not call.rows:
+            fused = fused_elements(call, reducer, shaping, again)
+        elif call.scores is None and shaping is None and not penalties and call.pending is None:
             fused = fused_sum(call, reducer)
         else:
-            fused = fused_shaped(call, reducer, shaping, penalties, general)
+            fused = fused_shaped(call, reducer, shaping, penalties, again)
         return general(call) if fused is None else fused
 
 
@@ -166,15 +173,18 @@ def value_and_grad(
     call, penalties = _prepared(P, Q, weight, class_weight, positive_weight, scores, target, shaping, penalties)
     call = _detached(call)
     with call.backend.quiet():
-        plain = call.scores is None and shaping is None and not penalties
+        made = None if call.rows else elements_and_gradient(call, reducer, shaping)
+        if made is not None:
+            return made[0], _to_user(call, Q, made[1])
+        plain = call.scores is None and shaping is None and not penalties and call.pending is None
         fused = None if plain else extra_of(call, shaping, penalties)
-        c = parts(call, reducer) if fused is not None else None
+        c = parts(call, reducer, each=fused[0] is gpu) if fused is not None else None
         if fused is not None and c is not None and call.target is not None:
             kernel, extra = fused
             each, lse, gradient = kernel.row_shaped(call.q, call.target, call.link, c, extra)
             value = total(call, reducer, each, lse, shaping, penalties)
             return value, _to_user(call, Q, gradient)
-        scored = call.scored()
+        scored = call.settled().scored()
         by_norm = None
         c = parts(scored, reducer) if shaping is None and not penalties else None
         if c is not None and scored.target is not None:
@@ -235,6 +245,7 @@ def _prepared(
         step=target,
         want=want,  # type: ignore[arg-type]
         norm="norm" in needs,
+        waits=True,
     )
     if not call.rows and penalties:
         raise UndefinedPairError(
@@ -279,17 +290,26 @@ def _require_hard(call: Call, shaping: Shaping, P: P_) -> Call:
     if P.smoothing or (isinstance(call.target, HardTarget) and call.target.off):
         raise error()
     inspect = Inspector(call.reads, call.counted)
-    if call.t is not None:
-        return replace(call, t=hard_rows(call.t, inspect, error, rows=False))
-    if isinstance(call.target, SoftTarget):
-        t = hard_rows(target_probs(call.target), inspect, error, rows=True)
-        return replace(call, target=replace(call.target, probs=t, log_probs=None))
-    assert isinstance(call.target, HardTarget)
-    return call
+
+    def hard(truth: Any) -> Any:
+        if isinstance(truth, SoftTarget):
+            return replace(truth, probs=hard_rows(target_probs(truth), inspect, error, rows=True), log_probs=None)
+        return truth if isinstance(truth, HardTarget) else hard_rows(truth, inspect, error, rows=False)
+
+    waits = call.pending
+    if waits is not None:
+        within = replace(waits.within, hard=True)
+        return replace(call, pending=replace(waits, within=within, settle=lambda raw: hard(waits.settle(raw))))
+    return replace(call, t=hard(call.t)) if call.target is None else replace(call, target=hard(call.target))
 
 
 def _values(call: Call, shaping: Shaping | None, penalties: tuple[Penalty, ...]) -> Array:
     """The loss of each example."""
+    if call.rows and not _per_class(shaping, call):
+        direct = adjusted_statistics(call)
+        if direct is not None:
+            return algebra.row_values(direct, shaping, penalties, call.weight, call.counted, call.backend.apply)
+    call = call.settled().scored()
     if call.rows:
         if _per_class(shaping, call):
             call, s, t = _classes(call)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from xent.core.arrays import Array, library
 from xent.core.margins import Margin, Shift
@@ -11,9 +12,9 @@ from xent.core.scores import Scores
 from xent.core.shaping import Form, Shaping
 from xent.functional.call import Call
 from xent.kernels.cpu import cpu
-from xent.kernels.extra import Extra, ShapingKernel
+from xent.kernels.extra import Extra, ShapingKernel, Teacher
 from xent.kernels.gpu import gpu
-from xent.kernels.protocol import HardTarget
+from xent.kernels.protocol import HardTarget, SoftTarget, Target
 from xent.kernels.registry import choose
 
 _SHAPING: tuple[ShapingKernel, ...] = (cpu, gpu)
@@ -36,13 +37,40 @@ def extra_of(call: Call, shaping: Shaping | None, penalties: Sequence[Penalty]) 
     chosen = choose(call.task)
     kernel = next((each for each in _SHAPING if each is chosen), None)
     z_loss = sum(penalty.coefficient for penalty in penalties if isinstance(penalty, ZLoss))
-    if kernel is None:
+    if kernel is None or (call.pending is not None and kernel is not gpu):
         return None
+    if scores is not None and scores.softcap is not None and (scores.margin is not None or not kernel.caps):
+        return None
+    within, teacher = None, None
+    if call.pending is not None:
+        within = call.pending.within
+        if call.pending.factor is not None and isinstance(call.target, SoftTarget):
+            made = gpu.row_adjusted_statistics(
+                call.target.log_probs, None, frozenset({"lse"}), Extra(scale=call.pending.factor)
+            )
+            teacher = Teacher(call.pending.factor, made.lse)
     if scores is None:
-        return kernel, Extra(form, z_loss)
-    if scores.softcap is not None and (scores.margin is not None or not kernel.caps):
+        return kernel, Extra(form, z_loss, within=within, teacher=teacher)
+    return kernel, Extra(
+        form, z_loss, scores.scale, scores.offset, scores.margin, scores.softcap, within=within, teacher=teacher
+    )
+
+
+def adjusted_statistics(call: Call) -> dict[str, Array] | None:
+    """The row statistics of scores that the loss changes, or of a target that nobody has looked at, without an array of
+    their size; None where nothing is changed, or no kernel does that."""
+    if call.scores is None and call.pending is None:
         return None
-    return kernel, Extra(form, z_loss, scores.scale, scores.offset, scores.margin, scores.softcap)
+    found = extra_of(call, None, ())
+    if found is None or found[0] is not gpu or call.target is None:
+        return None
+    bare = replace(call, q=None, target=None)
+
+    def general(q: Array, target: Target) -> dict[str, Array]:
+        return replace(bare, q=q, target=target).settled().scored().statistics()
+
+    made = call.backend.adjusted_rows(gpu, call.q, call.target, call.task.want, found[1], general)
+    return made if made is None or call.norm is None else {**made, "norm": call.norm}
 
 
 def _simple(scores: Scores, hard: bool, call: Call) -> bool:

@@ -19,13 +19,13 @@ from xent.kernels.registry import choose
 General: TypeAlias = Callable[[Call], Array]
 
 
-def parts(call: Call, reducer: Reducer) -> Array | None:
+def parts(call: Call, reducer: Reducer, *, each: bool = False) -> Array | None:
     """∂result/∂ℓ of each row: its weight over the denominator, 0 where it does not count.
 
-    None where that is not known beforehand or not wanted: for elements, a mean over nothing, and where every example
-    keeps its own loss.
+    None where that is not known beforehand or not wanted: for elements, a mean over nothing, and, but for ``each``,
+    where every example keeps its own loss.
     """
-    if reducer.reduction == "none" or not call.rows or call.target is None or call.link != "logits":
+    if (reducer.reduction == "none" and not each) or not call.rows or call.target is None or call.link != "logits":
         return None
     xp = call.xp
     dtype = compute_dtype(call.q)
@@ -71,7 +71,9 @@ def fused_shaped(
 ) -> Array | None:
     """The same for losses that the pass knows. ``general`` makes the result in the usual way, from scores and target;
     it is called where more than a first derivative is wanted."""
-    if not call.backend.fuses(call.q, call.weight, reducer.denominator) or call.target is None:
+    if reducer.reduction == "none" or call.target is None:
+        return None
+    if not call.backend.fuses(call.q, call.weight, reducer.denominator):
         return None
     found = extra_of(call, shaping, penalties)
     c = None if found is None else parts(call, reducer)

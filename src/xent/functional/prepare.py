@@ -18,8 +18,9 @@ from xent.functional.call import P_, PREDICTIONS, Q_, TARGETS, Call
 from xent.functional.projection import hidden_norm, projected_scores
 from xent.functional.truth import binary_truth, counted_examples, retargeted, smoothing_of, soft_target, takes_part
 from xent.functional.verdict import sound
+from xent.functional.waiting import Pending, left_to_the_kernel, unread_elements, unread_rows
 from xent.functional.weights import along, weigh_rows, weight_array
-from xent.kernels.protocol import Family, HardTarget, Link, Statistic, Target, Task
+from xent.kernels.protocol import Family, HardTarget, Link, SoftTarget, Statistic, Target, Task
 
 _LINKS: dict[type, tuple[str, Link]] = {
     Logits: ("scores", "logits"),
@@ -40,8 +41,10 @@ def prepare(
     want: frozenset[Statistic] = frozenset({"loss"}),
     norm: bool = False,
     smooth: bool = True,
+    waits: bool = False,
 ) -> Call:
-    """Check P, Q and the weights, and bring them into the form that kernels take."""
+    """Check P, Q and the weights, and bring them into the form that kernels take. ``waits``: what cannot be read may be
+    left to the kernel; see ``Call.pending``."""
     checks.require_pair(P, Q, TARGETS, PREDICTIONS)
     if not isinstance(P, Indicators):
         checks.require_no_positive_weight(positive_weight)
@@ -64,12 +67,31 @@ def prepare(
 
     target: Target | None = None
     t: Array | None = None
+    pending: Pending | None = None
+    if waits and not reads and step is None and not isinstance(P, Labels) and not isinstance(Q, Projection):
+        task = _task(backend, source, "rows" if rows else "elements", link, SoftTarget(truth), want)
+        waits = left_to_the_kernel(backend, task, truth)
+    else:
+        waits = False
     if isinstance(P, Labels):
         values.labels_in_range(truth, shape[axis], inspect)
         on, off = smoothing_of(P.smoothing if smooth else 0.0, shape[axis])
         target = HardTarget(truth, on, off)
     elif isinstance(P, Distribution):
-        target = soft_target(P, truth, axis, source, backend, inspect, smooth)
+
+        def settled(x: Array) -> SoftTarget:
+            return soft_target(P, x, axis, source, backend, inspect, smooth)
+
+        # A teacher's scores are no probabilities yet for those who read the target before the kernel.
+        read = class_weight is not None or (scores is not None and scores.margin is not None)
+        if waits and not (read and P.holds == "logits"):
+            share = smoothing_of(P.smoothing if smooth else 0.0, shape[axis])
+            target, pending = unread_rows(P, truth, axis, *share, settled)
+        else:
+            target = settled(classes_last(truth, axis))
+    elif waits:
+        t = truth
+        pending = unread_elements(P, smooth, lambda x: binary_truth(P, x, source, inspect, smooth))
     else:
         t = binary_truth(P, truth, source, inspect, smooth)
 
@@ -95,6 +117,9 @@ def prepare(
         c = weight_array(class_weight, source, "class_weight=", reads)
         checks.require_vector(c, shape[axis] if shape else 1, "class_weight=")
         per_example = weigh_rows(c, target) if rows else along(c, axis, len(shape))
+        if w is not None and pending is not None:
+            # What an unread target holds in an example that does not count.
+            per_example = xp.where(w == 0, 0.0, per_example)
         w = per_example if w is None else w * per_example
     if positive_weight is not None:
         positive_weight = weight_array(positive_weight, source, "positive_weight=", reads)
@@ -103,8 +128,9 @@ def prepare(
             positive_weight = along(positive_weight, axis, len(shape))
     task = _task(backend, q, "rows" if rows else "elements", link, target, want, found_sound)
     return Call(
-        backend, xp, task, q, axis, target, t, counted, w, positive_weight, reads, scores, index, between, lengths
-    )
+        backend, xp, task, q, axis, target, t, counted, w, positive_weight, reads, scores, index, between, lengths,
+        pending,
+    )  # fmt: skip
 
 
 def prepare_prediction(Q: Any, *, weight: Any, want: frozenset[Statistic]) -> Call:
@@ -155,7 +181,7 @@ def prepare_truth(P: P_, *, axis: int, weight: Any) -> Call:
     elif isinstance(P, Distribution):
         if not shape[axis]:
             checks.require_classes(shape[axis])
-        target = soft_target(P, truth, axis, truth, backend, inspect, True)
+        target = soft_target(P, classes_last(truth, axis), axis, truth, backend, inspect, True)
     else:
         t = binary_truth(P, truth, truth, inspect, True)
     task = _task(backend, like, "rows" if rows else "elements", "probs", target, frozenset())

@@ -8,7 +8,6 @@ from xent.backends import Backend, find
 from xent.core import values
 from xent.core.arrays import (
     Array,
-    classes_last,
     compute_dtype,
     detached,
     namespace,
@@ -60,8 +59,9 @@ def soft_target(
     inspect: Inspector,
     smooth: bool,
 ) -> SoftTarget:
-    probs, log_probs = probabilities_of(P, truth, source, axis, backend, inspect)
-    on, off = smoothing_of(P.smoothing if smooth else 0.0, truth.shape[axis])
+    """``truth`` has its classes last."""
+    probs, log_probs = probabilities_of(P, truth, source, backend, inspect)
+    on, off = smoothing_of(P.smoothing if smooth else 0.0, truth.shape[-1])
     return SoftTarget(probs, on, off, log_probs)
 
 
@@ -83,10 +83,9 @@ def binary_truth(P: Indicators, truth: Array, like: Array, inspect: Inspector, s
 
 
 def probabilities_of(
-    P: Distribution, truth: Array, like: Array, axis: int, backend: Backend, inspect: Inspector
+    P: Distribution, x: Array, like: Array, backend: Backend, inspect: Inspector
 ) -> tuple[Array | None, Array | None]:
-    """(probabilities, None) or (None, log-probabilities) of P, checked, classes last."""
-    x = classes_last(truth, axis)
+    """(probabilities, None) or (None, log-probabilities) of P, checked, from what it holds, classes last."""
     if P.holds != "probs" and inspect.counted is not None:
         x = _without_padding(x, inspect.counted)
     if P.holds == "probs":
@@ -118,6 +117,12 @@ def retargeted(
 
     Of examples that do not count, ``counted``, it is a number too: NaN would reach their gradient.
     """
+    if isinstance(target, HardTarget) and isinstance(step, Smoothing) and step.allowed is None:
+        # Without a number for each class, and of the scores the shape alone.
+        classes = q.shape[-1]
+        share = step.epsilon / classes if step.formula == "uniform" else step.epsilon / (classes - 1)
+        keep = 1.0 - share * classes
+        return HardTarget(target.index, keep * target.on, keep * target.off + share), None
     x = to_compute(detached(q))
     xp = namespace(x)
     if target is None:
@@ -126,12 +131,6 @@ def retargeted(
             raise UndefinedPairError("target=", "Labels or Distribution: its classes are those of a row", "Indicators")
         both = xp.stack((1.0 - t, t), axis=-1)
         return None, _defined(step(both, lambda: _binary(x, link))[..., 1], counted)
-    if isinstance(target, HardTarget) and isinstance(step, Smoothing) and step.allowed is None:
-        # Without a number for each class.
-        classes = x.shape[-1]
-        share = step.epsilon / classes if step.formula == "uniform" else step.epsilon / (classes - 1)
-        keep = 1.0 - share * classes
-        return HardTarget(target.index, keep * target.on, keep * target.off + share), None
     made = step(dense_target(target, x), lambda: xp.exp(-backend.surprisals(x, link)))
     return SoftTarget(_defined(made, None if counted is None else counted[..., None])), None
 

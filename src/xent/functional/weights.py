@@ -11,6 +11,7 @@ from xent.core.arrays import (
     compute_dtype,
     device_of,
     is_python,
+    library,
     look_up,
     namespace,
     sum_classes,
@@ -29,7 +30,11 @@ def weight_array(value: Any, like: Array, argument: str, reads: bool) -> Array |
     if is_python(value):
         if reads:  # a compiler does not trace NumPy's look at it
             checks.require_numbers(as_array(value, argument), argument)
-        array = xp.asarray(value, dtype=compute_dtype(like), device=device_of(like))
+        if library(like) == "torch" and not isinstance(value, (list, tuple)):
+            # As of ``scalar_beside``: the device makes a number itself.
+            array = xp.full((), value, dtype=compute_dtype(like), device=device_of(like))
+        else:
+            array = xp.asarray(value, dtype=compute_dtype(like), device=device_of(like))
     else:
         array = as_array(value, argument)
         checks.require_numbers(array, argument)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from xent.core.arrays import Array, namespace, pick, to_compute, to_index
 from xent.core.loss_values import room_of_cosines
@@ -11,7 +12,26 @@ from xent.core.margins import Margin, OfCosine, Shift, shift_of
 from xent.core.shaping import Form, one_plus
 from xent.kernels.coefficients import row_coefficients
 from xent.kernels.composed import one_hot
-from xent.kernels.protocol import HardTarget, Kernel, Link, RowStatistics, Target
+from xent.kernels.protocol import HardTarget, Kernel, Link, RowStatistics, Statistic, Target
+
+
+@dataclass(frozen=True)
+class Within:
+    """What numbers that nobody has read have to be, or give NaN: from 0 to ``highest``, or 0 and 1 alone; and of rows
+    the sum, 1 but for the tolerance."""
+
+    highest: float = 1.0
+    tolerance: float = 0.0
+    hard: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Teacher:
+    """What makes probabilities of the scores that a ``SoftTarget`` has as its log_probs: e^(factor·score − lse), with
+    the log-sum-exp of each row."""
+
+    factor: float
+    lse: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +48,11 @@ class Extra:
     margin: Margin | Shift | None = None
     #: z is first made cap·tanh(z/cap); for kernels that say ``caps``, without a margin.
     cap: float | None = None
+    #: t of each class times one number; for the GPU's kernel, as what follows.
+    class_weight: Array | None = None
+    #: The check of a ``SoftTarget`` that waits for the kernel.
+    within: Within | None = None
+    teacher: Teacher | None = None
 
     @property
     def changes_scores(self) -> bool:
@@ -43,6 +68,22 @@ class ShapingKernel(Kernel, Protocol):
     def row_shaped(self, q: Array, target: Target, link: Link, c: Array, extra: Extra) -> tuple[Array, Array, Array]:
         """(ℓ, log-sum-exp, the gradient by q of Σ c·(φ(ℓ) + λ·lse²)) for scores that a loss has changed, in one pass
         over q where that can be. Rows whose c is zero as in ``row_fused``."""
+        ...
+
+
+class AdjustingKernel(ShapingKernel, Protocol):
+    """A kernel that changes scores and targets in its pass, for statistics and for any gradient of them too."""
+
+    def row_adjusted_statistics(
+        self, q: Array, target: Target | None, want: frozenset[Statistic], extra: Extra
+    ) -> RowStatistics:
+        """``row_statistics`` of the scores that a loss has changed, and of the target as ``extra`` has it."""
+        ...
+
+    def row_slopes_gradient(
+        self, q: Array, target: Target | None, slopes: Mapping[Any, Array | None], extra: Extra
+    ) -> Array:
+        """The gradient by q, from the derivatives by those statistics (loss, lse, entropy)."""
         ...
 
 

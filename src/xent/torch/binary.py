@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 
 from xent.backends.torch import backend
-from xent.backends.torch.element_sum import element_sum, takes
+from xent.backends.torch.element_sum import device_loss, element_sum, takes
 from xent.core import algebra
-from xent.core.arrays import Array, dtype_name, to_compute
+from xent.core.arrays import Array, compute_dtype, dtype_name, to_compute
 from xent.kernels.protocol import Task
 from xent.kernels.registry import choose
 from xent.torch.labels import on_one_device
@@ -72,8 +72,13 @@ def binary_cross_entropy_with_logits(
     dtype = result_type(input, target)
     if how != "none" and takes(input, target, weight, pos_weight):
         return element_sum(input, target, weight, pos_weight, input.numel() if how == "mean" else 1, dtype)
-    value = _value(input, target, weight, pos_weight, dtype)
-    return reduced(value, how).to(dtype)
+
+    def general(z: Array) -> Array:
+        return reduced(_value(z, target, weight, pos_weight, dtype), how).to(dtype)
+
+    divisor = None if how == "none" else input.numel() if how == "mean" else 1
+    found = device_loss(input, target, weight, pos_weight, divisor, dtype, general)
+    return general(input) if found is None else found
 
 
 @overridable
@@ -157,11 +162,16 @@ def soft_margin_loss(
     if not is_floating(input) or not _broadcast(input, target):
         refuse(_soft_margin_loss, input, target, None, None, how)
     z, dtype = to_compute(input) * target, result_type(input)
-    one = torch.ones((), dtype=torch.float32)
+    one = torch.ones((), dtype=torch.float32, device=z.device)
     if how != "none" and takes(z, one, None, None):
         return element_sum(z, one, None, None, z.numel() if how == "mean" else 1, dtype)
-    yes, _ = _elements(z)
-    return reduced(yes, how).to(dtype)
+
+    def general(z: Array) -> Array:
+        return reduced(_elements(z)[0], how).to(dtype)
+
+    divisor = None if how == "none" else z.numel() if how == "mean" else 1
+    found = device_loss(z, one, None, None, divisor, dtype, general)
+    return general(z) if found is None else found
 
 
 @overridable
@@ -194,12 +204,22 @@ def multilabel_soft_margin_loss(
         refuse(_multilabel_soft_margin_loss, input, target, weight, None, None, reduction)
     # No autocast: PyTorch computes this one in the type that it is given.
     dtype = result_type(input, target, weight, autocast=False)
-    if reduction != "none" and _broadcast(input, target, weight) and takes(input, target, weight, None):
-        return element_sum(
-            input, target, weight, None, input.numel() if reduction == "mean" else input.shape[-1], dtype
-        )
-    value = _value(input, target, weight, None, dtype)
-    return reduced(value.sum(dim=input.dim() - 1) / input.shape[-1], reduction).to(dtype)
+    fits = _broadcast(input, target, weight)
+    divisor = input.numel() if reduction == "mean" else input.shape[-1]
+    if reduction != "none" and fits and takes(input, target, weight, None):
+        return element_sum(input, target, weight, None, divisor, dtype)
+
+    def each(z: Array) -> Array:
+        return _value(z, target, weight, None, dtype)
+
+    def whole(value: Array) -> Array:
+        return reduced(value.sum(dim=input.dim() - 1) / input.shape[-1], reduction).to(dtype)
+
+    if fits and reduction == "none":
+        found = device_loss(input, target, weight, None, None, compute_dtype(input), each)
+        return whole(each(input) if found is None else found)
+    found = device_loss(input, target, weight, None, divisor, dtype, lambda z: whole(each(z))) if fits else None
+    return whole(each(input)) if found is None else found
 
 
 def _value(z: Array, t: Array, weight: Array | None, pos_weight: Array | None, dtype: torch.dtype) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -13,6 +14,7 @@ from xent.core import algebra
 from xent.core.arrays import Array, compute_dtype, dtype_name, pick, to_compute
 from xent.errors import OptionError
 from xent.kernels.cpu import cpu
+from xent.kernels.extra import Extra
 from xent.kernels.gpu import gpu
 from xent.kernels.protocol import HardTarget, SoftTarget, Target, Task
 from xent.kernels.registry import choose
@@ -148,14 +150,56 @@ def _of_labels(
         return reduced(value, reduction, counted.sum()).to(result_type(input))
     w = to_compute(weight)
     picked = label_weights(w, target, counted)
-    value = algebra.row_values({"loss": _surprisal(q, HardTarget(target))}, None, (), picked, counted, backend.apply)
-    if epsilon:
+
+    def each(q: Array) -> Array:
+        value = algebra.row_values(
+            {"loss": _surprisal(q, HardTarget(target))}, None, (), picked, counted, backend.apply
+        )
+        if not epsilon:
+            return value
         # Smoothing spreads over classes by their own weights, so its half of the target is w itself.
         spread = algebra.row_values(
             {"loss": _surprisal(q, SoftTarget(w.expand(q.shape)))}, None, (), None, counted, backend.apply
         )
-        value = (1.0 - epsilon) * value + (epsilon / classes) * spread
-    return reduced(value, reduction, picked.sum()).to(result_type(input))
+        return (1.0 - epsilon) * value + (epsilon / classes) * spread
+
+    found = None
+    if epsilon:
+        hard = HardTarget(target, 1.0 - epsilon, epsilon / classes)
+        found = _of_weighted_classes(q, hard, w, counted, reduction, picked.sum(), each)
+    found = reduced(each(q), reduction, picked.sum()) if found is None else found
+    return found.to(result_type(input))
+
+
+def _of_weighted_classes(
+    q: Array,
+    target: Target,
+    weight: Array,
+    counted: Array | None,
+    reduction: str,
+    weighed: Array | None,
+    general: Callable[[Array], Array],
+) -> Array | None:
+    """The loss where the kernel that is chosen weighs the classes of a target itself; ``general`` makes that of each
+    row in functions that can be differentiated again. A mean divides by ``weighed``, or the rows."""
+    if choose(_task(q, target)) is not gpu:
+        return None
+    divisor = q.shape[:-1].numel() if weighed is None else weighed
+    extra = Extra(class_weight=weight)
+
+    def whole(each: Array) -> Array:
+        value = algebra.row_values({"loss": each}, None, (), None, counted, backend.apply)
+        return reduced(value, reduction, divisor)
+
+    if reduction != "none" and backend.fuses(q, weight):
+        c = torch.ones(q.shape[:-1], dtype=compute_dtype(q), device=q.device)
+        c = c if reduction == "sum" else c / divisor
+        c = c if counted is None else torch.where(counted, c, 0.0)
+        return backend.row_shaped_sum(
+            gpu, q, target, c, extra, lambda each, _: whole(each), lambda z, _: reduced(general(z), reduction, divisor)
+        )
+    found = backend.adjusted_rows(gpu, q, target, _LOSS, extra, lambda z, _: {"loss": general(z)})  # type: ignore[arg-type]
+    return None if found is None else whole(found["loss"])
 
 
 def _in_one_pass(
@@ -183,7 +227,16 @@ def _of_probabilities(input: Array, target: Array, weight: Array | None, epsilon
     q, t = _classes_last(input.double() if dtype == torch.float64 else input), _classes_last(target)
     classes = q.shape[-1]
     on, off = (1.0 - epsilon, epsilon / classes) if epsilon else (1.0, 0.0)
-    soft = SoftTarget(t, on, off) if weight is None else SoftTarget((to_compute(t) * on + off) * weight)
+    soft = SoftTarget(t, on, off)
+    if weight is not None:
+
+        def each(q: Array) -> Array:
+            return _surprisal(q, SoftTarget((to_compute(t) * on + off) * weight))
+
+        found = _of_weighted_classes(q, soft, weight, None, reduction, None, each)
+        if found is not None:
+            return found.to(dtype)
+        soft = SoftTarget((to_compute(t) * on + off) * weight)
     if reduction != "none" and q.numel() and backend.fuses(q):
         rows = q.shape[:-1].numel()
         c = torch.full(q.shape[:-1], 1.0 if reduction == "sum" else 1.0 / rows, dtype=compute_dtype(q), device=q.device)

@@ -21,7 +21,8 @@ from xent.backends.spec import Spec
 from xent.core import algebra
 from xent.core.arrays import Array, dtype_name
 from xent.core.shaping import Shaping
-from xent.kernels.extra import Extra, ShapingKernel
+from xent.kernels.element_loss import ElementKernel, ElementLoss
+from xent.kernels.extra import AdjustingKernel, Extra, ShapingKernel
 from xent.kernels.protocol import Kernel, Link, Statistic, Target
 
 __all__ = ["JaxBackend", "backend"]
@@ -77,6 +78,33 @@ class JaxBackend:
         extra: Extra,
         total: Callable[[Array, Array], Array],
         general: Callable[[Array, Target], Array],
+    ) -> Array | None:
+        return None
+
+    def adjusted_rows(
+        self,
+        kernel: AdjustingKernel,
+        q: Array,
+        target: Target,
+        want: frozenset[Statistic],
+        extra: Extra,
+        general: Callable[[Array, Target], dict[str, Array]],
+    ) -> dict[str, Array] | None:
+        return None
+
+    def element_sum(
+        self,
+        kernel: ElementKernel,
+        q: Array,
+        loss: ElementLoss,
+        scale: Array | float,
+        total: Callable[[Array], Array],
+        general: Callable[[Array], Array],
+    ) -> Array | None:
+        return None
+
+    def each_element(
+        self, kernel: ElementKernel, q: Array, loss: ElementLoss, dtype: str, general: Callable[[Array], Array]
     ) -> Array | None:
         return None
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 
+from xent.backends.torch.adjusted_rows import adjusted_rows
+from xent.backends.torch.device_elements import again_of, device_each, device_sum
 from xent.backends.torch.element_losses import element_losses
 from xent.backends.torch.elements import elements
 from xent.backends.torch.lean import KINDS, dense
@@ -23,8 +25,9 @@ from xent.backends.torch.spec import Spec
 from xent.backends.torch.surprisals import surprisals
 from xent.core.arrays import Array
 from xent.core.shaping import Shaping
-from xent.kernels.extra import Extra, ShapingKernel
-from xent.kernels.gpu import HAS_TRITON
+from xent.kernels.element_loss import ElementKernel, ElementLoss
+from xent.kernels.extra import AdjustingKernel, Extra, ShapingKernel
+from xent.kernels.gpu import HAS_TRITON, gpu
 from xent.kernels.protocol import HardTarget, Kernel, Link, SoftTarget, Statistic, Target
 
 if HAS_TRITON:
@@ -81,6 +84,33 @@ class TorchBackend:
         general: Callable[[Array, Target], Array],
     ) -> Array | None:
         return shaped_sum(kernel, q, target, c, extra, total, general)
+
+    def adjusted_rows(
+        self,
+        kernel: AdjustingKernel,
+        q: Array,
+        target: Target,
+        want: frozenset[Statistic],
+        extra: Extra,
+        general: Callable[[Array, Target], dict[str, Array]],
+    ) -> dict[str, Array] | None:
+        return adjusted_rows(kernel, q, target, want, extra, general)
+
+    def element_sum(
+        self,
+        kernel: ElementKernel,
+        q: Array,
+        loss: ElementLoss,
+        scale: Array | float,
+        total: Callable[[Array], Array],
+        general: Callable[[Array], Array],
+    ) -> Array | None:
+        return device_sum(q, loss, scale, total, again_of(general)) if kernel is gpu else None
+
+    def each_element(
+        self, kernel: ElementKernel, q: Array, loss: ElementLoss, dtype: str, general: Callable[[Array], Array]
+    ) -> Array | None:
+        return device_each(q, loss, dtype, again_of(general)) if kernel is gpu else None
 
     def elements(self, kernel: Kernel, q: Array, link: Link) -> tuple[Array, Array]:
         return elements(q, kernel, link)

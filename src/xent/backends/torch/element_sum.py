@@ -8,11 +8,13 @@ is read by the host: the divisor is a number, and what comes from above stays on
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 
+from xent.backends.torch.device_elements import again_of, device_each, device_sum
 from xent.backends.torch.elements import gradient
 from xent.backends.torch.lean import HALF, dense, plain
 from xent.backends.torch.scaling import scaled_in_place
@@ -20,6 +22,7 @@ from xent.core.arrays import Array, dtype_name, to_compute
 from xent.kernels.cpu import cpu
 from xent.kernels.cpu.buffers import gradient_like
 from xent.kernels.cpu.memory import CLASSES, EACH, ONE, SAME
+from xent.kernels.element_loss import ElementLoss
 from xent.kernels.gpu import gpu
 from xent.kernels.protocol import Task
 from xent.kernels.registry import choose
@@ -36,13 +39,8 @@ def takes(z: Array, t: Array, weight: Array | None, positive_weight: Array | Non
         return False
     if t.shape != z.shape and t.numel() != 1:
         return False
-    wide = z.dtype is torch.float64
-    for x in (t, weight, positive_weight):
-        if x is None:
-            continue
-        # The arithmetic of z must lose nothing of the others.
-        if x.requires_grad or not (x.dtype is torch.float32 or x.dtype in HALF or (wide and x.dtype is z.dtype)):
-            return False
+    if not _holds(z, t, weight, positive_weight):
+        return False
     return plain(z, t, weight, positive_weight) or _on_gpu(z, t, weight, positive_weight)
 
 
@@ -50,9 +48,44 @@ def element_sum(
     z: Array, t: Array, weight: Array | None, positive_weight: Array | None, divisor: int, dtype: torch.dtype
 ) -> Array:
     """Σ w·(−v·t·log σ(z) − (1 − t)·log σ(−z)) / divisor, of a dtype; differentiable in z."""
-    summed = _ElementSum if plain(z, t, weight, positive_weight) else _DeviceElementSum
-    total: Array = summed.apply(z, t, weight, positive_weight, divisor, dtype)
+    if not plain(z, t, weight, positive_weight):
+        found = device_sum(
+            z,
+            ElementLoss(t, weight, positive_weight),
+            1.0 / divisor,
+            lambda total: (total / divisor).to(dtype),
+            lambda saved, above: _differentiable(saved, above / divisor),
+        )
+        assert found is not None, "``takes`` has asked"
+        return found
+    total: Array = _ElementSum.apply(z, t, weight, positive_weight, divisor, dtype)
     return total
+
+
+def _holds(z: Array, *others: Array | None) -> bool:
+    """Whether the arithmetic of z loses nothing of the others, and none of them is to be differentiated by."""
+    wide = z.dtype is torch.float64
+    return all(
+        x is None
+        or (not x.requires_grad and (x.dtype is torch.float32 or x.dtype in HALF or (wide and x.dtype is z.dtype)))
+        for x in others
+    )
+
+
+def device_loss(
+    z: Array, t: Array, weight: Array | None, positive_weight: Array | None, divisor: int | None, dtype: torch.dtype,
+    general: Callable[[Array], Array],
+) -> Array | None:  # fmt: skip
+    """The sum over a divisor, or for None each loss, where the GPU's kernel makes it and ``takes`` has refused: without
+    a gradient, or with any upstream one. ``general`` makes it in functions that can be differentiated again."""
+    if z.is_cpu and not gpu.interpreted:
+        return None  # told at once, for the sake of small calls
+    if not _holds(z, t, weight, positive_weight) or not _on_gpu(z, t, weight, positive_weight):
+        return None
+    loss = ElementLoss(t, weight, positive_weight)
+    if divisor is None:
+        return device_each(z, loss, str(dtype).rpartition(".")[2], again_of(general))
+    return device_sum(z, loss, 1.0 / divisor, lambda total: (total / divisor).to(dtype), again_of(general))
 
 
 def _on_gpu(z: Array, *others: Array | None) -> bool:
@@ -87,33 +120,6 @@ class _ElementSum(torch.autograd.Function):
             above = 1.0 if above else 0.0
         if above != 1.0:
             scaled_in_place(found, above)
-        return found, None, None, None, None, None
-
-
-class _DeviceElementSum(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, z: Array, t: Array, weight: Any, positive_weight: Any, divisor: int, dtype: Any) -> Array:
-        ctx.save_for_backward(z, t, weight, positive_weight)
-        ctx.divisor = divisor
-        total, ctx.gradient = gpu.element_fused(z, "logits", t, weight, positive_weight, 1.0 / divisor)
-        return (total / divisor).to(dtype)
-
-    @staticmethod
-    def backward(ctx: Any, g: Array) -> tuple[Array | None, ...]:
-        found = vars(ctx).pop("gradient", None)
-        if torch.is_grad_enabled() or not dense(g):
-            return _differentiable(ctx.saved_tensors, g / ctx.divisor), None, None, None, None, None
-        if found is not None and found.dtype not in HALF:
-            return gpu.scaled_in_place(found, g), None, None, None, None, None
-        try:
-            saved = ctx.saved_tensors
-        except RuntimeError:
-            if found is None:
-                raise
-            # Written to since. The gradient is there, though rounded before it is scaled.
-            return gpu.scaled_in_place(found, g), None, None, None, None, None
-        z, t, weight, positive_weight = saved
-        found = gpu.element_gradient_above(z, t, weight, positive_weight, 1.0 / ctx.divisor, g, found)
         return found, None, None, None, None, None
 
 

@@ -30,9 +30,10 @@ def plain(*tensors: Array | None) -> bool:
     return _watched_by_nobody() and all(x is None or (x.is_cpu and _holds_numbers(x)) for x in tensors)
 
 
-def dense(*tensors: Array | None) -> bool:
-    """The same of tensors on one device, whichever it is; of numbers without axes on any."""
-    if not _watched_by_nobody():
+def dense(*tensors: Array | None, hooked: bool = False) -> bool:
+    """The same of tensors on one device, whichever it is; of numbers without axes on any. ``hooked``: hooks on saved
+    tensors may be at work, for a function that saves what it was given and nothing else."""
+    if not _watched_by_nobody(hooked=hooked):
         return False
     devices = {x.device for x in tensors if x is not None and x.dim()}
     return len(devices) <= 1 and all(x is None or _holds_numbers(x) for x in tensors)
@@ -43,7 +44,7 @@ def reachable(kernel: Kernel, *tensors: Array | None) -> bool:
     return dense(*tensors) if kernel is gpu else plain(*tensors)
 
 
-def _watched_by_nobody() -> bool:
+def _watched_by_nobody(*, hooked: bool = False) -> bool:
     return not (
         _compiling()
         or forward_ad._current_level >= 0
@@ -51,7 +52,7 @@ def _watched_by_nobody() -> bool:
         or _modes()
         or _tracing() is not None
         # A checkpoint recomputes in order not to keep what is of the size of the scores: no gradient is kept for it.
-        or _hooks(True) is not None
+        or (not hooked and _hooks(True) is not None)
     )
 
 

@@ -7,12 +7,15 @@ from typing import Any
 import torch
 
 from xent.backends.slopes import target_slope
+from xent.backends.torch.lean import dense
 from xent.backends.torch.row_gradient import row_gradient
 from xent.backends.torch.spec import Spec
 from xent.backends.torch.surprisals import surprisals
 from xent.backends.torch.transforms import batched
 from xent.core.arrays import Array, times, to_compute
 from xent.kernels.coefficients import row_coefficients
+from xent.kernels.extra import Extra
+from xent.kernels.gpu import gpu
 from xent.kernels.protocol import SoftTarget
 
 
@@ -46,10 +49,14 @@ class _Rows(torch.autograd.Function):
         spec: Spec = ctx.spec
         by = dict(zip(spec.want, grads, strict=True))
         target = spec.target(index, probs, log_probs)
-        c = row_coefficients(by, target, q.shape[-1])
         dq = dp = dlp = None
-        if ctx.needs_input_grad[0] and not (c.a is None and c.b is None and c.h is None):
-            dq = row_gradient(q, index, probs, log_probs, c, spec)
+        slopes = [g for name, g in by.items() if g is not None and name != "score_sum"]
+        if ctx.needs_input_grad[0] and slopes:
+            if spec.kernel is gpu and not torch.is_grad_enabled() and dense(*slopes, hooked=True):
+                # The mass of a soft target is made in the same pass.
+                dq = gpu.row_slopes_gradient(q, target, by, Extra())
+            else:
+                dq = row_gradient(q, index, probs, log_probs, row_coefficients(by, target, q.shape[-1]), spec)
         if by.get("score_sum") is not None:
             dq = (0 if dq is None else dq) + by["score_sum"][..., None].expand(q.shape).to(q.dtype)  # type: ignore[index]
         if isinstance(target, SoftTarget) and (ctx.needs_input_grad[2] or ctx.needs_input_grad[3]):

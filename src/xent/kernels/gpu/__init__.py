@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from functools import cache
+from collections.abc import Mapping
+from typing import Any
 
 from xent.core.arrays import HALF, Array
+from xent.kernels.element_loss import ElementLoss
 from xent.kernels.extra import Extra
 from xent.kernels.protocol import Link, RowCoefficients, RowStatistics, Statistic, Target, Task
 
@@ -74,6 +76,22 @@ class Gpu:
         loss, _, gradient = rows.shaped(q, target, c)
         return loss, gradient
 
+    def row_adjusted_statistics(
+        self, q: Array, target: Target | None, want: frozenset[Statistic], extra: Extra
+    ) -> RowStatistics:
+        """``row_statistics`` of the scores that a loss has changed, and of the target as ``extra`` has it."""
+        from xent.kernels.gpu import rows
+
+        return rows.statistics(q, target, want, extra)
+
+    def row_slopes_gradient(
+        self, q: Array, target: Target | None, slopes: Mapping[Any, Array | None], extra: Extra
+    ) -> Array:
+        """The gradient by q, from the derivatives by the statistics (loss, lse, entropy) of those scores."""
+        from xent.kernels.gpu import rows
+
+        return rows.slopes_gradient(q, target, slopes, extra)
+
     def row_shaped(self, q: Array, target: Target, link: Link, c: Array, extra: Extra) -> tuple[Array, Array, Array]:
         """See ``ShapingKernel``."""
         from xent.kernels.gpu import rows
@@ -123,30 +141,67 @@ class Gpu:
     def element_loss_gradient(self, q: Array, link: Link, t: Array, positive_weight: Array | None, g: Array) -> Array:
         from xent.kernels.gpu import elements
 
-        return elements.loss_gradient(q, t, positive_weight, g)
+        return elements.each_gradient(q, ElementLoss(t, None, positive_weight), g)
 
     def element_fused(
         self, q: Array, link: Link, t: Array, weight: Array | None, positive_weight: Array | None, scale: float
     ) -> tuple[Array, Array]:
         from xent.kernels.gpu import elements
 
-        return elements.fused(q, t, weight, positive_weight, scale)
+        total, gradient = elements.total(q, ElementLoss(t, weight, positive_weight), scale, slopes=True)
+        return total, gradient
 
-    def element_gradient_above(
-        self, q: Array, t: Array, weight: Array | None, positive_weight: Array | None, scale: float, above: Array,
-        found: Array | None,
-    ) -> Array:  # fmt: skip
-        """above times the gradient of ``element_fused``; as ``row_gradient_above``."""
+    def element_total(
+        self, q: Array, loss: ElementLoss, scale: Array | float, *, slopes: bool
+    ) -> tuple[Array, Array | None]:
+        """See ``ElementKernel``."""
         from xent.kernels.gpu import elements
 
-        return elements.gradient_above(q, t, weight, positive_weight, scale, above, found)
+        return elements.total(q, loss, scale, slopes)
+
+    def element_each(self, q: Array, loss: ElementLoss, dtype: str) -> Array:
+        """See ``ElementKernel``."""
+        from xent.kernels.gpu import elements
+
+        return elements.each_loss(q, loss, getattr(sys.modules["torch"], dtype))
+
+    def element_each_gradient(self, q: Array, loss: ElementLoss, g: Array) -> Array:
+        """See ``ElementKernel``."""
+        from xent.kernels.gpu import elements
+
+        return elements.each_gradient(q, loss, g)
+
+    def element_gradient_above(
+        self, q: Array, loss: ElementLoss, scale: Array | float, above: Array, found: Array | None
+    ) -> Array:
+        """above times the gradient of ``element_total``; as ``row_gradient_above``."""
+        from xent.kernels.gpu import elements
+
+        return elements.gradient_above(q, loss, scale, above, found)
 
 
-@cache
+#: What was found of each device.
+_FOUND: dict[str, str | None] = {}
+#: What an error says that may be gone by the next call: no memory, or a stream that is captured in a graph.
+_PASSING = ("out of memory", "captur")
+
+
 def _failure(device: str) -> str | None:
-    """Why Triton cannot compile and run a small program on a device; None where it can. Tried once."""
-    if "tensorflow" in sys.modules and "triton" not in sys.modules:
-        return "Triton ends a process that has imported TensorFlow, since both bring LLVM along: import triton first"
+    """Why Triton cannot compile and run a small program on a device; None where it can. Tried once, but for a failure
+    that says nothing of the device."""
+    if device not in _FOUND:
+        if "tensorflow" in sys.modules and "triton" not in sys.modules:
+            return (
+                "Triton ends a process that has imported TensorFlow, since both bring LLVM along: import triton first"
+            )
+        reason = _tried(device)
+        if reason is not None and any(word in reason.lower() for word in _PASSING):
+            return reason
+        _FOUND[device] = reason
+    return _FOUND[device]
+
+
+def _tried(device: str) -> str | None:
     import torch
 
     from xent.kernels.gpu import elements

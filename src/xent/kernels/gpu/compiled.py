@@ -26,7 +26,13 @@ class Compiled(Gpu):
     def refuses(self, task: Task) -> str | None:
         if task.library != "torch" or not task.traced or not captured():
             return "it is called from code that torch.compile makes"
-        return self.elsewhere(task) or self.unable(task)
+        reason = self.elsewhere(task) or self.unable(task)
+        if reason is not None or self.interpreted:
+            return reason
+        from xent.kernels.gpu.operators import failure
+
+        found: str | None = failure(task.device)
+        return found
 
     def row_statistics(self, q: Array, target: Target | None, link: Link, want: frozenset[Statistic]) -> RowStatistics:
         names = sorted(want)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 
 from xent.core.arrays import Array
+from xent.kernels.gpu import bits
 
 #: What a program of short rows holds; the longest row that one holds; and the piece of longer ones.
 _TILE, _HELD, _PIECE = 2048, 16384, 16384
@@ -32,13 +33,19 @@ def cut_of(classes: int, heavy: bool = False) -> Cut:
 
     A program of a long row fills a multiprocessor by itself, with 1024 threads: so the rows that are at work at a time
     are as many as there are multiprocessors, and may still be in the second-level cache when they are read again
-    (132 rows of 128,256 in bfloat16 are 34 MB). ``heavy``: what takes more than 64 registers a thread, of which there
-    are then half as many.
+    (132 rows of 128,256 in bfloat16 are 34 MB). ``heavy``: what takes more than 64 registers a thread, which is what
+    there are for each of 1024: of the longest rows half as many threads hold twice as much.
     """
     wide = 1 << max(classes - 1, 0).bit_length()
     held = wide <= _HELD
     tile = max(_TILE, wide) if held else _PIECE // (1 + heavy)
-    return Cut(held, max(_TILE // wide, 1) if held else 1, wide if held else tile, max(tile // (_NUMBERS * _WARP), 4))
+    warps = min(max(tile // (_NUMBERS * _WARP), 4), 16 if heavy else 32)
+    return Cut(held, max(_TILE // wide, 1) if held else 1, wide if held else tile, warps)
+
+
+def element_warps(shaped: int) -> int:
+    """Of a program of losses of elements: what needs more registers has fewer numbers a thread."""
+    return 8 if shaped == bits.SHIFTED else 4
 
 
 def aligned(*numbers: int) -> int:

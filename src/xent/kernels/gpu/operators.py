@@ -6,8 +6,16 @@ from typing import Any
 
 import torch
 
+from xent.kernels import gpu as room
 from xent.kernels.gpu import gpu
 from xent.kernels.protocol import HardTarget, RowCoefficients, SoftTarget, Statistic, Target
+
+
+@torch.compiler.assume_constant_result
+def failure(device: str) -> str | None:
+    """Why Triton does not run on a device, found out while a graph is captured, and no part of it."""
+    return room._failure(device)
+
 
 _OF_ROWS = "Tensor q, Tensor? index, Tensor? probs, Tensor? log_probs, float on, float off"
 

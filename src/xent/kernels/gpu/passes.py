@@ -17,18 +17,23 @@ _CAP, _FACTOR, _OFFSET, _TRUTH = (
     tl.constexpr(bit) for bit in (bits.CAP, bits.FACTOR, bits.OFFSET, bits.TRUTH)
 )  # fmt: skip
 _ENTROPY, _ARGMAX, _SUM = (tl.constexpr(bit) for bit in (bits.ENTROPY, bits.ARGMAX, bits.SCORE_SUM))
-_SMOOTHED, _SOFT, _LOGS = (tl.constexpr(kind) for kind in (bits.SMOOTHED, bits.SOFT, bits.LOGS))
+_SMOOTHED, _SOFT, _LOGS, _LABELLED = (
+    tl.constexpr(kind) for kind in (bits.SMOOTHED, bits.SOFT, bits.LOGS, bits.LABELLED)
+)  # fmt: skip
+_ZERO_OR_ONE = tl.constexpr(bits.ZERO_OR_ONE)
 _NOWHERE = tl.constexpr(2147483647)
 
 
 @triton.jit
 def read(  # type: ignore[no-untyped-def]
     base, stride, begin, reads, classes, truth, replaced, factor, offset, cap, p_base, p_stride, on, off,
-    TARGET: tl.constexpr, ADJUSTS: tl.constexpr, MASKED: tl.constexpr, B: tl.constexpr,
+    weights, highest, shift, p_factor, TARGET: tl.constexpr, ADJUSTS: tl.constexpr, CHECK: tl.constexpr,
+    MASKED: tl.constexpr, B: tl.constexpr,
 ):  # fmt: skip
-    """(columns, their addresses' factor, which are read, z̃ in float32, the slope of the cap or 1, t or 0) of a piece.
+    """(columns, their addresses' factor, which are read, z̃ in float32, the slope of the cap or 1, t or 0, p or 0) of a
+    piece, t = w·(on·p + off) with a weight w of each class or 1.
 
-    Without MASKED all is read; with it z̃ is −∞ and t is 0 outside.
+    Without MASKED all is read; with it z̃ is −∞, and t and p are 0, outside. CHECK: p is NaN where it is none.
     """
     columns = begin + tl.arange(0, B)
     wide = columns.to(tl.int64)[None, :]
@@ -51,28 +56,43 @@ def read(  # type: ignore[no-untyped-def]
     if MASKED and ADJUSTS:
         x = tl.where(valid, x, -float("inf"))
     t = 0.0
+    p = 0.0
     if TARGET >= _SOFT:
-        at = p_base[:, None] + wide * p_stride
-        if MASKED:
-            t = tl.load(at, mask=valid, other=0.0).to(tl.float32)
+        if TARGET == _LABELLED:
+            p = tl.where(columns[None, :] == truth[:, None], 1.0, 0.0)
         else:
-            t = tl.load(at).to(tl.float32)
-        if TARGET == _LOGS:
-            t = tl.exp(t)
-        t = t * on + off
+            at = p_base[:, None] + wide * p_stride
+            if MASKED:
+                p = tl.load(at, mask=valid, other=-float("inf") if TARGET == _LOGS else 0.0).to(tl.float32)
+            else:
+                p = tl.load(at).to(tl.float32)
+            if shift is not None:
+                # At an infinite score that is all the mass the difference is 0.
+                p = p * p_factor
+                p = tl.where(p == shift[:, None], 0.0, p - shift[:, None])
+            if TARGET == _LOGS:
+                p = tl.exp(p)
+        if CHECK == _ZERO_OR_ONE:
+            p = tl.where((p == 0.0) | (p == 1.0), p, float("nan"))
+        elif CHECK:
+            p = tl.where((p >= 0.0) & (p <= highest), p, float("nan"))
+        t = p * on + off
+        if weights is not None:
+            t *= tl.load(weights + columns[None, :], mask=columns[None, :] < classes, other=0.0)
         if MASKED:
             t = tl.where(valid, t, 0.0)
-    return columns, wide, valid, x, slope, t
+    return columns, wide, valid, x, slope, t, p
 
 
 @triton.jit
 def absorb(  # type: ignore[no-untyped-def]
-    x, valid, t, before, peak, rest, ties, drops, dot, mass, spread, total, piece,
-    WANT: tl.constexpr, TARGET: tl.constexpr, MASKED: tl.constexpr, PTX: tl.constexpr,
+    x, valid, t, p, before, peak, rest, ties, drops, dot, mass, spread, total, piece, on, off,
+    WANT: tl.constexpr, TARGET: tl.constexpr, CHECK: tl.constexpr, MASKED: tl.constexpr, PTX: tl.constexpr,
 ):  # fmt: skip
     """What is carried, after a piece x with targets t; ``before`` classes were seen. ``piece``: where that of m begins.
 
-    m is that of the numbers: NaN is in the sums alone. r is carried as r + 1 − n with n, the number of peaks.
+    m is that of the numbers: NaN is in the sums alone. r is carried as r + 1 − n with n, the number of peaks. ``mass``
+    is Σt, and Σp where that is looked at.
     """
     old, seen = peak, rest + ties
     peak = tl.maximum(old, tl.max(x, axis=1))
@@ -91,8 +111,13 @@ def absorb(  # type: ignore[no-untyped-def]
                 counted = tl.where(valid, drop, 0.0)
             drops = with_new_peak(drops, before * 1.0 + tl.zeros_like(drops), old, peak) + tl.sum(counted, axis=1)
         if TARGET >= _SOFT:
-            dot = with_new_peak(dot, mass, old, peak) + tl.sum(tl.where(t == 0.0, 0.0, t * drop), axis=1)
-            mass += tl.sum(t, axis=1)
+            seen_mass = mass
+            counted = t
+            if CHECK:
+                seen_mass = mass * on + before * off
+                counted = p
+            dot = with_new_peak(dot, seen_mass, old, peak) + tl.sum(tl.where(t == 0.0, 0.0, t * drop), axis=1)
+            mass += tl.sum(counted, axis=1)
         if _ENTROPY & WANT:
             faded = factor == 0.0
             moved = factor * (spread + seen * tl.where(same | faded, 0.0, peak - old))

@@ -18,27 +18,33 @@ _LOSS, _LSE, _ENTROPY, _ARGMAX, _SUM = (
     tl.constexpr(bit) for bit in (bits.LOSS, bits.LSE, bits.ENTROPY, bits.ARGMAX, bits.SCORE_SUM)
 )
 _FACTOR, _TRUTH, _CAP = (tl.constexpr(bit) for bit in (bits.FACTOR, bits.TRUTH, bits.CAP))
-_NONE, _HARD, _SMOOTHED, _SOFT = (tl.constexpr(kind) for kind in (bits.NONE, bits.HARD, bits.SMOOTHED, bits.SOFT))
+_NONE, _HARD, _SMOOTHED, _SOFT, _LABELLED = (
+    tl.constexpr(kind) for kind in (bits.NONE, bits.HARD, bits.SMOOTHED, bits.SOFT, bits.LABELLED)
+)
+_UNCHECKED = tl.constexpr(bits.UNCHECKED)
 _MIXED_ENTROPY, _FUSED, _UNLESS_ONE = (tl.constexpr(kind) for kind in (bits.MIXED_ENTROPY, bits.FUSED, bits.UNLESS_ONE))
 _NOWHERE = tl.constexpr(2147483647)
 
 
 @triton.jit(do_not_specialize=["count"])
 def rows(  # type: ignore[no-untyped-def]
-    z, out, index, probs, a_, b_, h_, replaced_, truth_slope_, offset, above_,
+    z, out, index, probs, a_, b_, h_, replaced_, truth_slope_, offset, weights, p_shift_, above_,
     losses, lses, entropies, sums, firsts,
     count, classes,
     stride, step, plane, leap,
     out_stride, out_step, out_plane, out_leap,
     p_stride, p_step, p_plane, p_leap,
-    on, off, factor, cap, z_loss, form_factor, epsilon, form_q, gamma, limit,
-    WANT: tl.constexpr, TARGET: tl.constexpr, GRADIENT: tl.constexpr, ADJUSTS: tl.constexpr, ABOVE: tl.constexpr,
-    SHAPED: tl.constexpr, HELD: tl.constexpr, R: tl.constexpr, B: tl.constexpr, ALIGNED: tl.constexpr,
-    FLAT: tl.constexpr, PTX: tl.constexpr,
+    on, off, factor, cap, z_loss, form_factor, epsilon, form_q, gamma, limit, highest, tolerance,
+    p_factor,
+    WANT: tl.constexpr, TARGET: tl.constexpr, CHECK: tl.constexpr, GRADIENT: tl.constexpr, OWN_MASS: tl.constexpr,
+    ADJUSTS: tl.constexpr, ABOVE: tl.constexpr, SHAPED: tl.constexpr, HELD: tl.constexpr, R: tl.constexpr,
+    B: tl.constexpr, ALIGNED: tl.constexpr, FLAT: tl.constexpr, PTX: tl.constexpr,
 ):  # fmt: skip
     """``index``, a, b, h and what goes with the truth are one number a row; layouts as in ``xent.kernels.layout``.
 
-    a, b and h where GRADIENT says so; where it is FUSED, c is in the place of a. R is 1 where rows are not HELD.
+    a, b and h where GRADIENT says so; where it is FUSED, c is in the place of a, and where OWN_MASS, a is without b·Σt.
+    ``weights``: one number a class, that multiplies t. p_shift_: where there is one, log p is p_factor·probs − p_shift.
+    CHECK: a row of what is no probability, or of a sum that is not 1, is NaN. R is 1 where rows are not HELD.
     FLAT: row after row is one step further, and no leap. ALIGNED divides the number of classes and every step between
     rows: by so many numbers memory is read at a time.
     """
@@ -77,17 +83,21 @@ def rows(  # type: ignore[no-untyped-def]
     known = there
     replaced = tl.zeros([R], tl.float32)
     truth_slope = replaced
-    if (TARGET == _HARD) or (TARGET == _SMOOTHED):
+    if (TARGET == _HARD) or (TARGET == _SMOOTHED) or (TARGET == _LABELLED):
         truth = tl.load(index + row, mask=there, other=0)
         known = there & (truth >= 0) & (truth < classes)
         if _TRUTH & ADJUSTS:
             replaced = tl.load(replaced_ + row, mask=there, other=0.0)
             truth_slope = tl.load(truth_slope_ + row, mask=there, other=0.0)
     p_base = probs
-    if TARGET >= _SOFT:
+    if (TARGET >= _SOFT) and (TARGET != _LABELLED):
         p_base = probs + row * p_step
         if not FLAT:
             p_base = probs + (row // p_plane) * p_leap + (row % p_plane) * p_step
+
+    shift = p_shift_
+    if p_shift_ is not None:
+        shift = tl.load(p_shift_ + row, mask=there, other=0.0)
 
     peak = tl.full([R], -float("inf"), tl.float32)
     rest = tl.zeros([R], tl.float32)
@@ -98,32 +108,32 @@ def rows(  # type: ignore[no-untyped-def]
     end = classes * tl.max(reads.to(tl.int32), axis=0)
     whole = end // B * B
     if HELD:
-        columns, wide, valid, x, slope, t = read(
+        columns, wide, valid, x, slope, t, p = read(
             base, stride, 0, reads, classes, truth, replaced, factor, offset, cap, p_base, p_stride, on, off,
-            TARGET, ADJUSTS, True, B,
+            weights, highest, shift, p_factor, TARGET, ADJUSTS, CHECK, True, B,
         )  # fmt: skip
         peak, rest, ties, drops, dot, mass, spread, total, piece = absorb(
-            x, valid, t, 0, peak, rest, ties, drops, dot, mass, spread, total, piece,
-            WANT, TARGET, True, PTX,
+            x, valid, t, p, 0, peak, rest, ties, drops, dot, mass, spread, total, piece, on, off,
+            WANT, TARGET, CHECK, True, PTX,
         )  # fmt: skip
     else:
         for begin in tl.range(0, whole, B, num_stages=2):
-            columns, wide, valid, x, slope, t = read(
+            columns, wide, valid, x, slope, t, p = read(
                 base, stride, begin, reads, classes, truth, replaced, factor, offset, cap, p_base, p_stride, on, off,
-                TARGET, ADJUSTS, False, B,
+                weights, highest, shift, p_factor, TARGET, ADJUSTS, CHECK, False, B,
             )  # fmt: skip
             peak, rest, ties, drops, dot, mass, spread, total, piece = absorb(
-                x, valid, t, begin, peak, rest, ties, drops, dot, mass, spread, total, piece,
-                WANT, TARGET, False, PTX,
+                x, valid, t, p, begin, peak, rest, ties, drops, dot, mass, spread, total, piece, on, off,
+                WANT, TARGET, CHECK, False, PTX,
             )  # fmt: skip
         for begin in range(whole, end, B):
-            columns, wide, valid, x, slope, t = read(
+            columns, wide, valid, x, slope, t, p = read(
                 base, stride, begin, reads, classes, truth, replaced, factor, offset, cap, p_base, p_stride, on, off,
-                TARGET, ADJUSTS, True, B,
+                weights, highest, shift, p_factor, TARGET, ADJUSTS, CHECK, True, B,
             )  # fmt: skip
             peak, rest, ties, drops, dot, mass, spread, total, piece = absorb(
-                x, valid, t, begin, peak, rest, ties, drops, dot, mass, spread, total, piece,
-                WANT, TARGET, True, PTX,
+                x, valid, t, p, begin, peak, rest, ties, drops, dot, mass, spread, total, piece, on, off,
+                WANT, TARGET, CHECK, True, PTX,
             )  # fmt: skip
 
     rest = rest_of(peak, rest, ties)
@@ -132,16 +142,16 @@ def rows(  # type: ignore[no-untyped-def]
             first, void = first_of(x == peak[:, None], columns), first_of(x != x, columns)
         else:
             # The piece of the peak once more; and all, where there is NaN.
-            columns, wide, valid, x, slope, t = read(
+            columns, wide, valid, x, slope, t, p = read(
                 base, stride, tl.max(piece, axis=0), reads, classes, truth, replaced, factor, offset, cap, p_base,
-                p_stride, on, off, _NONE, ADJUSTS, True, B,
+                p_stride, on, off, weights, highest, shift, p_factor, _NONE, ADJUSTS, _UNCHECKED, True, B,
             )  # fmt: skip
             first = first_of(x == peak[:, None], columns)
             void = tl.full([R], _NOWHERE, tl.int32)
             for begin in range(0, classes * tl.max((rest != rest).to(tl.int32), axis=0), B):
-                columns, wide, valid, x, slope, t = read(
+                columns, wide, valid, x, slope, t, p = read(
                     base, stride, begin, reads, classes, truth, replaced, factor, offset, cap, p_base, p_stride, on,
-                    off, _NONE, ADJUSTS, True, B,
+                    off, weights, highest, shift, p_factor, _NONE, ADJUSTS, _UNCHECKED, True, B,
                 )  # fmt: skip
                 void = tl.minimum(void, first_of(x != x, columns))
         tl.store(firsts + row, tl.where(void < _NOWHERE, void, first).to(tl.int64), mask=there)
@@ -164,7 +174,9 @@ def rows(  # type: ignore[no-untyped-def]
         mass = tl.zeros([R], tl.float32) + (on + off * classes)
         loss = tl.where(known, loss, float("nan"))
     if TARGET >= _SOFT:
-        loss = dot + mass * excess
+        if CHECK:
+            mass = tl.where(tl.abs(mass - 1.0) > tolerance, float("nan"), mass) * on + off * classes
+        loss = tl.where(known, dot + mass * excess, float("nan"))
     if GRADIENT:
         # Where the gradient takes the place of the scores, the truth's has been read by now.
         tl.debug_barrier()
@@ -189,10 +201,12 @@ def rows(  # type: ignore[no-untyped-def]
             if _LSE & WANT:
                 if z_loss != 0.0:
                     a += 2.0 * z_loss * c * lse
+        elif OWN_MASS:
+            a = tl.where(dead, 0.0, a + b * mass)
+        # A label outside the classes makes its row NaN.
+        a = tl.where(known | dead, a, float("nan"))
         at_truth = h
         if (TARGET == _HARD) or (TARGET == _SMOOTHED):
-            # A label outside the classes makes its row NaN.
-            a = tl.where(known | dead, a, float("nan"))
             bt = b * (on + off)
             same = score == peak
             share = 1.0 / (1.0 + rest)
@@ -224,9 +238,9 @@ def rows(  # type: ignore[no-untyped-def]
             )
         else:
             for begin in tl.range(0, whole, B, num_stages=2):
-                columns, wide, valid, x, slope, t = read(
+                columns, wide, valid, x, slope, t, p = read(
                     base, stride, begin, reads, classes, truth, replaced, factor, offset, cap, p_base, p_stride, on,
-                    off, TARGET, ADJUSTS, False, B,
+                    off, weights, highest, shift, p_factor, TARGET, ADJUSTS, _UNCHECKED, False, B,
                 )  # fmt: skip
                 found = gradient_of(
                     x, t, slope, peak, rest, a, b, h, excess, entropy, off, factor,
@@ -235,9 +249,9 @@ def rows(  # type: ignore[no-untyped-def]
                 # Not to push the scores of other rows out of the cache.
                 tl.store(target[:, None] + wide * out_stride, rounded(found, kind, PTX), eviction_policy="evict_first")
             for begin in range(whole, classes, B):
-                columns, wide, valid, x, slope, t = read(
+                columns, wide, valid, x, slope, t, p = read(
                     base, stride, begin, reads, classes, truth, replaced, factor, offset, cap, p_base, p_stride, on,
-                    off, TARGET, ADJUSTS, True, B,
+                    off, weights, highest, shift, p_factor, TARGET, ADJUSTS, _UNCHECKED, True, B,
                 )  # fmt: skip
                 found = gradient_of(
                     x, t, slope, peak, rest, a, b, h, excess, entropy, off, factor,

@@ -5,6 +5,7 @@ Imported when the kernel first runs, since it imports Triton.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from xent.core.arrays import Array
 from xent.core.loss_values import room_of_cosines
 from xent.core.margins import OfCosine, Shift, shift_of
 from xent.core.shaping import Form
-from xent.kernels.extra import Extra, inside
+from xent.kernels.extra import Extra, Within, inside
 from xent.kernels.gpu import bits
 from xent.kernels.gpu.launch import aligned, cut_of, on_device_of, speaks_ptx
 from xent.kernels.gpu.row_program import rows as program
@@ -26,9 +27,9 @@ _BITS = {
 _PLAIN, _FORM = Extra(), Form()
 
 
-def statistics(q: Array, target: Target | None, want: frozenset[Statistic]) -> RowStatistics:
+def statistics(q: Array, target: Target | None, want: frozenset[Statistic], extra: Extra = _PLAIN) -> RowStatistics:
     """See ``Kernel.row_statistics``."""
-    launch = _Launch(q, target)
+    launch = _Launch(q, target, extra)
     return RowStatistics(**launch(sum(_BITS[name] for name in want)))
 
 
@@ -41,6 +42,19 @@ def gradient(q: Array, target: Target | None, coefficients: RowCoefficients) -> 
         scalars.append(launch.vector(coefficients.h))
     out = launch.new_gradient()
     launch(bits.ENTROPY * entropy, bits.MIXED_ENTROPY if entropy else bits.MIXED, scalars, out, silent=True)
+    return out
+
+
+def slopes_gradient(
+    q: Array, target: Target | None, slopes: Mapping[Any, Array | None], extra: Extra = _PLAIN
+) -> Array:
+    """See ``Gpu.row_slopes_gradient``. Σt is made in the same pass."""
+    launch = _Launch(q, target, extra)
+    entropy = slopes.get("entropy") is not None
+    scalars = [launch.vector(slopes.get(name)) for name in ("lse", "loss", "entropy")[: 2 + entropy]]
+    out = launch.new_gradient()
+    gradient = bits.MIXED_ENTROPY if entropy else bits.MIXED
+    launch(bits.ENTROPY * entropy, gradient, scalars, out, silent=True, own_mass=True)
     return out
 
 
@@ -73,12 +87,22 @@ class _Launch:
         if isinstance(target, HardTarget):
             self.index = target.index.to(torch.int64).reshape(-1).contiguous()
             self.kind = bits.SMOOTHED if target.off else bits.HARD
+            if extra.class_weight is not None:
+                self.kind = bits.LABELLED
         elif target is not None:
             self._read_probabilities(target)
         self.extra, self.adjusts = extra, 0
         self.offset = self.replaced = self.truth_slope = None
         if extra.changes_scores:
             self._adjust()
+        self.weights = None if extra.class_weight is None else self._of_classes(extra.class_weight)
+        self.shift, self.p_factor = None, 1.0
+        if extra.teacher is not None:
+            self.shift, self.p_factor = self.vector(extra.teacher.lse), float(extra.teacher.factor)
+        self.within = extra.within or Within()
+        self.check = bits.UNCHECKED
+        if extra.within is not None and isinstance(target, SoftTarget) and (extra.teacher is None or self.within.hard):
+            self.check = bits.ZERO_OR_ONE if extra.within.hard else bits.PROBABILITIES
 
     def new_gradient(self) -> Array:
         """A tensor of the rows' shape and order of axes, without gaps."""
@@ -92,7 +116,7 @@ class _Launch:
 
     def __call__(
         self, want: int, gradient: int = bits.WITHOUT, scalars: Any = (), out: Array | None = None,
-        above: Array | None = None, when: int = bits.NOTHING, silent: bool = False,
+        above: Array | None = None, when: int = bits.NOTHING, silent: bool = False, own_mass: bool = False,
     ) -> dict[str, Array]:  # fmt: skip
         """The statistics by name, of the shape of the batch; ``silent``: none of them is kept."""
         new = {
@@ -116,13 +140,14 @@ class _Launch:
         with on_device_of(self.q):
             program[grid](
                 self.q, out, self.index, self.probs, a, b, h, self.replaced, self.truth_slope, self.offset,
-                None if above is None else above.detach(),
+                self.weights, self.shift, None if above is None else above.detach(),
                 *(new.get(name) for name in ("loss", "lse", "entropy", "score_sum", "argmax")),
                 self.count, self.classes, *(x for layout in layouts for x in layout),
                 float(self.on), float(self.off), float(self.extra.scale), float(self.extra.cap or 1.0),
                 float(self.extra.z_loss), form.factor, form.epsilon, form.q, form.gamma, form.limit,
-                WANT=want, TARGET=self.kind, GRADIENT=gradient, ADJUSTS=self.adjusts,
-                ABOVE=when if above is not None else bits.NOTHING, SHAPED=form != _FORM,
+                self.within.highest, self.within.tolerance, self.p_factor,
+                WANT=want, TARGET=self.kind, CHECK=self.check, GRADIENT=gradient, OWN_MASS=own_mass,
+                ADJUSTS=self.adjusts, ABOVE=when if above is not None else bits.NOTHING, SHAPED=form != _FORM,
                 HELD=cut.held, R=cut.rows, B=cut.classes, ALIGNED=aligned(self.classes, *steps),
                 FLAT=flat, PTX=speaks_ptx(self.q), num_warps=cut.warps,
             )  # fmt: skip
@@ -137,6 +162,9 @@ class _Launch:
         self.probs, self.p_layout = _walkable(given.broadcast_to(self.q.shape))
         self.kind = bits.LOGS if logs else bits.SOFT
 
+    def _of_classes(self, x: Array) -> Array:
+        return x.detach().to(self.q.device, torch.float32).contiguous()
+
     def _adjust(self) -> None:
         extra = self.extra
         if extra.scale != 1.0:
@@ -145,7 +173,7 @@ class _Launch:
             self.adjusts |= bits.CAP
         if extra.offset is not None:
             self.adjusts |= bits.OFFSET
-            self.offset = extra.offset.detach().to(self.q.device, torch.float32).contiguous()
+            self.offset = self._of_classes(extra.offset)
         if extra.margin is not None:
             self.adjusts |= bits.TRUTH
             # One number a row: of no weight beside the pass.
