@@ -79,7 +79,7 @@ def walk(monkeypatch: pytest.MonkeyPatch) -> Walk:
     monkeypatch.setattr(room.Gpu, "interpreted", False)
     monkeypatch.setattr(backend, "_is_present", lambda x: False)
     monkeypatch.setattr(backend.TorchBackend, "traced", lambda self, x: False)
-    monkeypatch.setattr(lean, "_watched_by_nobody", lambda **_: True)
+    monkeypatch.setattr(lean, "_watched_by_nobody", lambda: True)
     for module in (rows, elements):
         monkeypatch.setattr(module, "on_device_of", lambda x: nullcontext())
     monkeypatch.setattr(rows, "program", found)

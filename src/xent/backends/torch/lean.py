@@ -33,7 +33,7 @@ def plain(*tensors: Array | None) -> bool:
 def dense(*tensors: Array | None, hooked: bool = False) -> bool:
     """The same of tensors on one device, whichever it is; of numbers without axes on any. ``hooked``: hooks on saved
     tensors may be at work, for a function that saves what it was given and nothing else."""
-    if not _watched_by_nobody(hooked=hooked):
+    if not (_watched_by_nobody() or (hooked and _run_plainly())):
         return False
     devices = {x.device for x in tensors if x is not None and x.dim()}
     return len(devices) <= 1 and all(x is None or _holds_numbers(x) for x in tensors)
@@ -44,16 +44,13 @@ def reachable(kernel: Kernel, *tensors: Array | None) -> bool:
     return dense(*tensors) if kernel is gpu else plain(*tensors)
 
 
-def _watched_by_nobody(*, hooked: bool = False) -> bool:
-    return not (
-        _compiling()
-        or forward_ad._current_level >= 0
-        or _transforming()
-        or _modes()
-        or _tracing() is not None
-        # A checkpoint recomputes in order not to keep what is of the size of the scores: no gradient is kept for it.
-        or (not hooked and _hooks(True) is not None)
-    )
+def _watched_by_nobody() -> bool:
+    # A checkpoint recomputes in order not to keep what is of the size of the scores: no gradient is kept for it.
+    return _run_plainly() and _hooks(True) is None
+
+
+def _run_plainly() -> bool:
+    return not (_compiling() or forward_ad._current_level >= 0 or _transforming() or _modes() or _tracing() is not None)
 
 
 def _holds_numbers(x: Array) -> bool:
