@@ -8,16 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from xent.backends.unfused import Unfused
 from xent.core.algebra import plain
 from xent.core.arrays import Array
 from xent.core.shaping import Shaping
 from xent.kernels.composed import surprisals
-from xent.kernels.element_loss import ElementKernel, ElementLoss
-from xent.kernels.extra import AdjustingKernel, Extra, ShapingKernel
 from xent.kernels.protocol import Kernel, Link, Statistic, Target
 
 
-class NumpyBackend:
+class NumpyBackend(Unfused):
     """See ``xent.backends.protocol``."""
 
     name = "numpy"
@@ -45,45 +44,6 @@ class NumpyBackend:
 
     def row_sum(
         self, kernel: Kernel, q: Array, target: Target, link: Link, c: Array, total: Callable[[Array], Array]
-    ) -> Array | None:
-        return None
-
-    def row_shaped_sum(
-        self,
-        kernel: ShapingKernel,
-        q: Array,
-        target: Target,
-        c: Array,
-        extra: Extra,
-        total: Callable[[Array, Array], Array],
-        general: Callable[[Array, Target], Array],
-    ) -> Array | None:
-        return None
-
-    def adjusted_rows(
-        self,
-        kernel: AdjustingKernel,
-        q: Array,
-        target: Target,
-        want: frozenset[Statistic],
-        extra: Extra,
-        general: Callable[[Array, Target], dict[str, Array]],
-    ) -> dict[str, Array] | None:
-        return None
-
-    def element_sum(
-        self,
-        kernel: ElementKernel,
-        q: Array,
-        loss: ElementLoss,
-        scale: Array | float,
-        total: Callable[[Array], Array],
-        general: Callable[[Array], Array],
-    ) -> Array | None:
-        return None
-
-    def each_element(
-        self, kernel: ElementKernel, q: Array, loss: ElementLoss, dtype: str, general: Callable[[Array], Array]
     ) -> Array | None:
         return None
 

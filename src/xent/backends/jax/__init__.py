@@ -18,17 +18,16 @@ from xent.backends.jax.row_sum import row_losses, row_sum
 from xent.backends.jax.rows import rows
 from xent.backends.jax.surprisals import surprisals
 from xent.backends.spec import Spec
+from xent.backends.unfused import Unfused
 from xent.core import algebra
 from xent.core.arrays import Array, dtype_name
 from xent.core.shaping import Shaping
-from xent.kernels.element_loss import ElementKernel, ElementLoss
-from xent.kernels.extra import AdjustingKernel, Extra, ShapingKernel
 from xent.kernels.protocol import Kernel, Link, Statistic, Target
 
 __all__ = ["JaxBackend", "backend"]
 
 
-class JaxBackend:
+class JaxBackend(Unfused):
     """See ``xent.backends.protocol``."""
 
     name = "jax"
@@ -68,45 +67,6 @@ class JaxBackend:
         found = row_sum(q, target, c, Spec(link, ("loss",), target.on, target.off))
         # The total of no loss: 0, or what a mean over nothing is.
         return found + total(jnp.zeros(q.shape[:-1], found.dtype))
-
-    def row_shaped_sum(
-        self,
-        kernel: ShapingKernel,
-        q: Array,
-        target: Target,
-        c: Array,
-        extra: Extra,
-        total: Callable[[Array, Array], Array],
-        general: Callable[[Array, Target], Array],
-    ) -> Array | None:
-        return None
-
-    def adjusted_rows(
-        self,
-        kernel: AdjustingKernel,
-        q: Array,
-        target: Target,
-        want: frozenset[Statistic],
-        extra: Extra,
-        general: Callable[[Array, Target], dict[str, Array]],
-    ) -> dict[str, Array] | None:
-        return None
-
-    def element_sum(
-        self,
-        kernel: ElementKernel,
-        q: Array,
-        loss: ElementLoss,
-        scale: Array | float,
-        total: Callable[[Array], Array],
-        general: Callable[[Array], Array],
-    ) -> Array | None:
-        return None
-
-    def each_element(
-        self, kernel: ElementKernel, q: Array, loss: ElementLoss, dtype: str, general: Callable[[Array], Array]
-    ) -> Array | None:
-        return None
 
     def elements(self, kernel: Kernel, q: Array, link: Link) -> tuple[Array, Array]:
         return elements(q, link)
