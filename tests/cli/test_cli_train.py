@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import chdir, nullcontext, redirect_stderr, redirect_stdout
+from contextlib import chdir, nullcontext, redirect_stderr, redirect_stdout, suppress
 from decimal import Decimal
 from pathlib import Path
 from unittest import mock
@@ -350,19 +350,29 @@ raise SystemExit(main())
 """
 
 
+def signalled(process, sign):
+    """What a process says that is sent a signal until it ends: Python drops an exception that a signal raises while an
+    object is finalised, as the first Ctrl-C may. One that does not end is asked where it is."""
+    for _ in range(6):
+        process.send_signal(sign)
+        with suppress(subprocess.TimeoutExpired):
+            return process.communicate(timeout=10)[1]
+    process.send_signal(signal.SIGABRT)
+    pytest.fail(f"It did not end:\n{process.communicate(timeout=60)[1]}")
+
+
 def started_and(sign, path, model, checkpoint):
     """Start a training and send it a signal after its first step; what it said at its end."""
     asked = ("train", path, "--truth", "label", "--C", "1e6", "--tol", "1e-8", "--model", model)
     process = subprocess.Popen(
-        [sys.executable, "-c", UNHURRIED, *map(str, (*asked, "--checkpoint", checkpoint))],
+        [sys.executable, "-X", "faulthandler", "-c", UNHURRIED, *map(str, (*asked, "--checkpoint", checkpoint))],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(),
     )  # fmt: skip
     try:
         end = time.monotonic() + 120
         while not checkpoint.exists() and process.poll() is None and time.monotonic() < end:
             time.sleep(0.002)
-        process.send_signal(sign)
-        said = process.communicate(timeout=60)[1]
+        said = signalled(process, sign)
     finally:
         process.kill()
         process.wait()
