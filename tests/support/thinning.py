@@ -16,6 +16,7 @@ ONE_IN = {
     "backends/test_torch_gradcheck.py": 2,
     "functional/test_pairs_compiled.py::test_within_the_published_bound": 4,
     "gpu/test_gpu_rows.py::test_statistics_and_gradients_of_pieces": 2,
+    "gpu/test_gpu_unread.py": 4,
     "jax/test_jax_transforms.py": 6,
     "keras/keras_cases_edges.py": 5,
     "keras/keras_cases_heads.py": 4,
