@@ -194,7 +194,7 @@ def _account(
 def _training(estimator: SoftmaxRegression, found: Survey) -> dict[str, Any]:
     """The part of the result that says how the model came about (``docs/reference/evaluation-json.md``)."""
     return {
-        "model": "logistic regression" if found.classes.size == 2 else "softmax regression",
+        "model": "logistic regression" if len(estimator.coef_) == 1 else "softmax regression",
         "rows": len(found.truth),
         "features": estimator.n_features_in_,
         "loss": estimator.loss,

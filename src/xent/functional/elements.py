@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -73,15 +74,10 @@ def elements_and_gradient(call: Call, reducer: Reducer, shaping: Shaping | None)
 
 def _as_one_example(call: Call) -> Call:
     """A call whose denominator is that of all elements: their weights, summed without an array of their size."""
-    count = 1
-    for length in call.q.shape:
-        count *= int(length)
+    count = math.prod(map(int, call.q.shape))
     like = call.xp.zeros((), dtype=compute_dtype(call.q), device=device_of(call.q))
     if call.weight is None:
         weight = scalar_beside(float(count), like)
     else:
-        size = 1
-        for length in call.weight.shape:
-            size *= int(length)
-        weight = call.xp.sum(call.weight) * (count / size)
+        weight = call.xp.sum(call.weight) * (count / math.prod(map(int, call.weight.shape)))
     return replace(call, q=None, t=None, target=None, weight=weight, pending=None)

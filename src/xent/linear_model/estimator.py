@@ -21,7 +21,7 @@ from xent.linear_model.heads import SigmoidCrossEntropy, SoftmaxCrossEntropy
 from xent.linear_model.objective import Objective
 from xent.linear_model.predictor import LinearPredictor, features_of
 from xent.linear_model.proximal import proximal
-from xent.linear_model.scaling import ConstantFeatureWarning, scaling_of
+from xent.linear_model.scaling import VARIES, ConstantFeatureWarning, scaling_of
 from xent.linear_model.separation import Separation, SeparationWarning, separation
 from xent.linear_model.smoothing import Point, point_of, solved
 from xent.linear_model.solvers import Optimum, Told, Trace
@@ -251,9 +251,9 @@ class SoftmaxRegression(LinearPredictor):
         if hidden:
             few = ", ".join(map(str, hidden[:5])) + (", …" if len(hidden) > 5 else "")
             warnings.warn(
-                f"Features that vary by less than 1.4e-14 of their mean, number {few} counted from 0, are taken for "
-                "constant and have coefficients of 0: float64 holds hardly more of them than rounding. Take their mean "
-                "off before.",
+                f"Features that vary by less than {VARIES:.2g} of their mean, number {few} counted from 0, are taken "
+                "for constant and have coefficients of 0: float64 holds hardly more of them than rounding. Take their "
+                "mean off before.",
                 ConstantFeatureWarning,
                 stacklevel=4,
             )

@@ -22,7 +22,7 @@ Matrix = Any
 #: So many features may have a full matrix, of so many products.
 _FULL, _PRODUCTS = 768, 2e9
 #: A feature that varies by less than so much of its size is constant: float64 holds hardly more of it.
-_VARIES = 64.0 * float(np.finfo(np.float64).eps)
+VARIES = 64.0 * float(np.finfo(np.float64).eps)
 #: A variance below this is not one of whole digits, or coefficients of such a feature are more than float32 holds.
 _LEAST_VARIANCE, _LEAST_OF_FLOAT32 = 1e-280, 1e-64
 
@@ -117,7 +117,7 @@ def _inverse_root(gram: Matrix, unit: Matrix) -> Matrix:
 
 def varies(size: Matrix, center: Matrix) -> Matrix:
     """Whether a feature of such a standard deviation about its center is more than a constant with rounding."""
-    return size > _VARIES * np.abs(center)
+    return size > VARIES * np.abs(center)
 
 
 def moments(examples: Examples, weight: Matrix) -> tuple[Matrix, Matrix]:

@@ -9,7 +9,7 @@ or no is compared with 0.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from scipy.linalg import qr
@@ -81,9 +81,11 @@ def separation(objective: Objective, v: Matrix, *, converged: bool) -> Separatio
     if most <= _LOST and _has_maximum(exact, demands, v):
         return None
     if 2 * demands.count * (objective.features + 1) <= _NUMBERS:
-        found = _programmed(objective, demands)
-        if found is not None:
-            return found.verdict
+        good = _programmed(objective, demands)
+        if good is not None:
+            if not good.any():
+                return None
+            return "complete" if good.all() and demands.certain else "quasi-complete"
     if most > _LOST:
         v = newton_cg(exact, np.zeros_like(v), _NEAR, _AGAIN).v
         if _has_maximum(exact, demands, v):
@@ -163,38 +165,29 @@ def _next_step(objective: Objective, v: Matrix) -> Matrix:
     return conjugate_gradients(objective.curvature(v), -slope, _EXACT, _PRODUCTS)
 
 
-class _Verdict(NamedTuple):
-    verdict: Separation | None
-
-
-def _programmed(objective: Objective, demands: Demands) -> _Verdict | None:
-    """The most differences that one direction makes larger than 0: a sum of directions does what each of them does.
-    None where numbers are so unlike that the programme is not solved."""
+def _programmed(objective: Objective, demands: Demands) -> Matrix | None:
+    """Which differences can be made larger than 0, by one direction for all: a sum of directions does what each of them
+    does. None where numbers are so unlike that the programme is not solved."""
     x = objective.examples.dense(np.arange(objective.examples.count))
     x = _independent(x, demands.counted, objective.intercept, 16.0 * float(np.finfo(objective.examples.dtype).eps))
     if not x.size:
-        return _Verdict(None)
+        return np.zeros(1, bool)
     better, same = (_differences(x, demands.columns, pairs) for pairs in demands.pairs(0, len(x)))
     count, unknown = better.shape
     # Of each difference what of it is at most 1, so that the sum counts those that can be larger than 0.
+    programme = {
+        "c": np.concatenate([np.zeros(unknown), -np.ones(count)]),
+        "A_ub": hstack([-better, identity(count)], format="csr"),
+        "b_ub": np.zeros(count),
+        "A_eq": hstack([same, csr_array((same.shape[0], count))], format="csr") if same.shape[0] else None,
+        "b_eq": np.zeros(same.shape[0]) if same.shape[0] else None,
+        "options": {"time_limit": _SECONDS},
+    }
     for bound in _BOUNDS:
-        found = linprog(
-            np.concatenate([np.zeros(unknown), -np.ones(count)]),
-            A_ub=hstack([-better, identity(count)], format="csr"),
-            b_ub=np.zeros(count),
-            A_eq=hstack([same, csr_array((same.shape[0], count))], format="csr") if same.shape[0] else None,
-            b_eq=np.zeros(same.shape[0]) if same.shape[0] else None,
-            bounds=[(-bound, bound)] * unknown + [(0.0, 1.0)] * count,
-            options={"time_limit": _SECONDS},
-        )
+        found = linprog(**programme, bounds=[(-bound, bound)] * unknown + [(0.0, 1.0)] * count)
         if found.status == 0:
-            break
-    else:
-        return None
-    good = found.x[unknown:] > 0.5
-    if not good.any():
-        return _Verdict(None)
-    return _Verdict("complete" if good.all() and demands.certain else "quasi-complete")
+            return found.x[unknown:] > 0.5
+    return None
 
 
 def _independent(x: Matrix, counted: Matrix, intercept: bool, rounding: float) -> Matrix:

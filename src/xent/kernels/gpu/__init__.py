@@ -79,7 +79,7 @@ class Gpu:
     def row_adjusted_statistics(
         self, q: Array, target: Target | None, want: frozenset[Statistic], extra: Extra
     ) -> RowStatistics:
-        """``row_statistics`` of the scores that a loss has changed, and of the target as ``extra`` has it."""
+        """See ``AdjustingKernel``."""
         from xent.kernels.gpu import rows
 
         return rows.statistics(q, target, want, extra)
@@ -87,7 +87,7 @@ class Gpu:
     def row_slopes_gradient(
         self, q: Array, target: Target | None, slopes: Mapping[Any, Array | None], extra: Extra
     ) -> Array:
-        """The gradient by q, from the derivatives by the statistics (loss, lse, entropy) of those scores."""
+        """See ``AdjustingKernel``."""
         from xent.kernels.gpu import rows
 
         return rows.slopes_gradient(q, target, slopes, extra)
